@@ -1,0 +1,90 @@
+"""How the end of the child process enters the record: pure functions from a partial run to a finished one."""
+
+import signal
+from dataclasses import dataclass, replace
+
+from imp_graphcheck.child.ending import Died, Hung
+from imp_graphcheck.record.finding import Finding
+from imp_graphcheck.record.run import Run, Stage, StageStatus
+
+DEATH_CODE = "GC209"
+
+_CAUSES = {
+    -signal.SIGKILL: "SIGKILL is mostly the system running out of memory: try a smaller --pp or --requests",
+    -signal.SIGSEGV: "native code touched host memory that is not there",
+    -signal.SIGABRT: "native code gave up on an error that it could not report",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastSeen:
+    """What the events told before they stopped: the stages that ended, and the one that was under way."""
+
+    finished: tuple[Stage, ...] = ()
+    current: str | None = None
+    seconds: float = 0.0
+
+    @property
+    def moment(self) -> str:
+        """When it happened: `during replay`."""
+        if self.current is not None:
+            return f"during {self.current}"
+        if self.finished:
+            return f"after {self.finished[-1].name}"
+        return "before the first stage"
+
+
+def after_death(run: Run, ending: Died | Hung, seen: LastSeen, log_tail: tuple[str, ...]) -> Run:
+    """The run of a child that died or hung: a finding, whatever else had been seen."""
+    match ending:
+        case Died(how=how, returncode=returncode):
+            what, advice = f"the process {how}", _CAUSES.get(returncode)
+        case Hung(seconds=seconds, responsive=responsive):
+            reason = (
+                "it was waiting for the device" if responsive else "its interpreter did not answer either"
+            )
+            what = f"the process made no progress for {seconds:.0f} s and was killed ({reason})"
+            advice = "if the step is only slow, raise --timeout"
+    message = f"{seen.moment}, {what}"
+    remedy = "; ".join(filter(None, (advice, *_where_to_look(run, log_tail))))
+    finding = Finding(
+        code=DEATH_CODE, severity="error", confidence="confirmed", message=message, remedy=remedy
+    )
+    return replace(
+        _with_stages(run, seen, "died", what),
+        verdict="findings",
+        verdict_reason=message,
+        findings=(*run.findings, finding),
+        notes=(*run.notes, *_log_note(log_tail)),
+    )
+
+
+def after_interrupt(run: Run, seen: LastSeen) -> Run:
+    """The run of a child that the user stopped. Changes nothing that a child finished by itself."""
+    if run.verdict not in ("running", "interrupted"):
+        return run
+    reason = run.verdict_reason or f"interrupted {seen.moment}"
+    return replace(_with_stages(run, seen, "interrupted", ""), verdict="interrupted", verdict_reason=reason)
+
+
+def after_crash(run: Run, message: str, seen: LastSeen) -> Run:
+    """The run of a child that ran into a mistake of this tool."""
+    return replace(_with_stages(run, seen, "failed", message), verdict="failed", verdict_reason=message)
+
+
+def _with_stages(run: Run, seen: LastSeen, status: StageStatus, detail: str) -> Run:
+    """The stages of the record, those that ended after it was last saved, and the one under way as `status`."""
+    stages = run.stages + seen.finished[len(run.stages) :]
+    if seen.current is not None and len(stages) <= len(seen.finished):
+        stages = (*stages, Stage(name=seen.current, status=status, seconds=seen.seconds, detail=detail))
+    return replace(run, stages=stages)
+
+
+def _where_to_look(run: Run, log_tail: tuple[str, ...]) -> tuple[str, ...]:
+    log = ("read the end of worker.log",) if log_tail else ()
+    blocking = ("run it again with CUDA_LAUNCH_BLOCKING=1",) if run.target.device == "cuda" else ()
+    return log + blocking
+
+
+def _log_note(log_tail: tuple[str, ...]) -> tuple[str, ...]:
+    return ("worker.log ends with:\n" + "\n".join(log_tail),) if log_tail else ()

@@ -1,0 +1,124 @@
+"""The parent's half of `capture`: run the stages in a child process and bring home a complete record."""
+
+import shutil
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+from imp_graphcheck.capture.aftermath import LastSeen, after_crash, after_death, after_interrupt
+from imp_graphcheck.capture.settings import RUNS, CaptureSettings, remove_if_empty, validate
+from imp_graphcheck.child import log as worker_log
+from imp_graphcheck.child.ending import Completed, CrashedInside, Died, Ending, Hung, Interrupted, Refused
+from imp_graphcheck.child.events import Event, RunStarted, StageFinished, StageStarted
+from imp_graphcheck.child.failure import ChildError
+from imp_graphcheck.child.process import OnEvent, run_child
+from imp_graphcheck.errors import UsageError
+from imp_graphcheck.record.run import Run, Stage
+from imp_graphcheck.record.store import RUN_FILE, load_run, point_latest, save_run
+
+WORKER = ("-m", "imp_graphcheck.capture")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Captured:
+    """A saved run and where it lies."""
+
+    run: Run
+    directory: Path
+
+
+def run_capture(
+    settings: CaptureSettings, *, on_event: OnEvent, worker: tuple[str, ...] = WORKER
+) -> Captured:
+    """Run the whole command in a child.
+
+    Raises UsageError for bad input, found here or in the child; ChildError when there is no result to speak
+    of; KeyboardInterrupt when the user stopped it before there was a record.
+    """
+    validate(settings)
+    runs = Path(settings.output) / RUNS
+    created = [folder for folder in (runs, *runs.parents) if not folder.exists()]
+    witness = _Witness(on_event)
+    with tempfile.TemporaryFile() as log:
+        ending = run_child(
+            worker, msgspec.to_builtins(settings), on_event=witness.see, timeout=settings.timeout, log=log
+        )
+        if isinstance(ending, Refused):
+            if witness.directory is not None:
+                shutil.rmtree(witness.directory)
+            remove_if_empty(created)
+            raise UsageError(ending.message, hint=ending.hint)
+        return _conclude(ending, witness, log)
+
+
+class _Witness:
+    """Remembers where the child was, and passes every event on."""
+
+    def __init__(self, on_event: OnEvent) -> None:
+        self._on_event = on_event
+        self._finished: list[Stage] = []
+        self._current: str | None = None
+        self._started_at = 0.0
+        self.directory: Path | None = None
+
+    def see(self, event: Event) -> None:
+        match event:
+            case StageStarted(name=name):
+                self._current, self._started_at = name, time.monotonic()
+            case StageFinished(stage=stage):
+                self._current = None
+                self._finished.append(stage)
+            case RunStarted(directory=directory):
+                self.directory = Path(directory)
+        self._on_event(event)
+
+    def last_seen(self) -> LastSeen:
+        return LastSeen(
+            finished=tuple(self._finished),
+            current=self._current,
+            seconds=time.monotonic() - self._started_at if self._current is not None else 0.0,
+        )
+
+
+def _conclude(ending: Ending, witness: _Witness, log: IO[bytes]) -> Captured:
+    """Complete the record with what the child could not write any more, and save it."""
+    directory, seen, log_tail = witness.directory, witness.last_seen(), worker_log.tail(log)
+    if directory is None or not (directory / RUN_FILE).is_file():
+        raise _without_record(ending, log_tail)
+    worker_log.keep(log, directory)
+    point_latest(directory)
+    run = load_run(directory)
+    match ending:
+        case Died() | Hung():
+            run = after_death(run, ending, seen, log_tail)
+        case Interrupted():
+            run = after_interrupt(run, seen)
+        case CrashedInside(message=message):
+            run = after_crash(run, message, seen)
+        case Completed(afterwards=afterwards) if afterwards:
+            run = replace(run, notes=(*run.notes, afterwards))
+    save_run(run, directory)
+    if isinstance(ending, CrashedInside):
+        raise ChildError(ending.message, report=ending.traceback, directory=directory)
+    if run.verdict == "running":
+        raise ChildError(
+            "the child process finished without a verdict", log_tail=log_tail, directory=directory
+        )
+    return Captured(run=run, directory=directory)
+
+
+def _without_record(ending: Ending, log_tail: tuple[str, ...]) -> BaseException:
+    match ending:
+        case Interrupted():
+            return KeyboardInterrupt()
+        case CrashedInside(message=message, traceback=traceback):
+            return ChildError(message, report=traceback)
+        case Died(how=how):
+            return ChildError(f"the child process {how} before there was anything to save", log_tail=log_tail)
+        case Hung(seconds=seconds):
+            return ChildError(f"the child process did nothing for {seconds:.0f} s", log_tail=log_tail)
+    return ChildError("the child process finished without saving a run", log_tail=log_tail)

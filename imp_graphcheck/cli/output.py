@@ -1,0 +1,38 @@
+"""The payload, on stdout."""
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Literal
+
+from rich.console import Console
+
+Format = Literal["table", "json"]
+
+PIPE_WIDTH = 120
+
+
+def print_document(document: bytes) -> None:
+    """Exactly one JSON document."""
+    _to_stdout(lambda: _write(document))
+
+
+def print_rendered(render: Callable[[Console], None]) -> None:
+    """Tables. In a pipe they get a fixed width: there is no terminal to ask."""
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
+    _to_stdout(lambda: render(Console(width=width)))
+
+
+def _write(document: bytes) -> None:
+    sys.stdout.flush()
+    sys.stdout.buffer.write(document)
+
+
+def _to_stdout(write: Callable[[], None]) -> None:
+    """A reader that went away (`| head`) does not change the result of the command."""
+    try:
+        write()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python flushes stdout once more when it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

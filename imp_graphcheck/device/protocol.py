@@ -1,0 +1,85 @@
+"""What the tool needs from a GPU. Nothing above this folder says which one it is."""
+
+from collections.abc import Hashable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+
+from imp_graphcheck.record.graph import GraphTrace
+from imp_graphcheck.record.site import Site
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceError:
+    """An exception, read as what it says of the device.
+
+    `name` and `number` are the runtime's own (`cudaErrorIllegalAddress`, 700); `meaning` says in one sentence
+    what that means during a capture or a replay. A `sticky` error ends the context: no later call can succeed.
+    The fields below `sticky` are filled where the device can name the culprit, as the software GPU always can.
+    """
+
+    name: str
+    number: int
+    meaning: str
+    sticky: bool
+    during_capture: bool
+    graph_node: int | None = None
+    kernel: str | None = None
+    argument: str | None = None
+    address: int | None = None
+    allocation_site: Site | None = None
+    free_site: Site | None = None
+    launch_site: Site | None = None
+
+
+class Device(Protocol):
+    """One accelerator, seen through torch.
+
+    `module` is torch's own module of the device type (`torch.cuda` or the like): graphs, streams and events
+    are made through it, by the program under test and by the tool alike.
+    """
+
+    @property
+    def kind(self) -> str:
+        """The torch device type, which is also the word the user types."""
+        ...
+
+    @property
+    def torch_device(self) -> torch.device: ...
+
+    @property
+    def module(self) -> Any: ...
+
+    def describe(self) -> dict[str, str]:
+        """What a reader needs to know of the machine: card, driver, runtime, memory, versions."""
+        ...
+
+    def synchronize(self) -> None:
+        """Wait for everything that was launched. Raises whatever the device reports."""
+        ...
+
+    def reserved_bytes(self) -> int:
+        """Device memory held by the caching allocator, in use or not."""
+        ...
+
+    def recording(self) -> AbstractContextManager[None]:
+        """While active, allocations and frees are remembered with the source lines that made them."""
+        ...
+
+    def read_graph(self, graph: Any, *, key: Hashable, capture_seconds: float) -> GraphTrace:
+        """The nodes of a captured graph. Never called while a stream captures. Launches nothing."""
+        ...
+
+    def owns(self, graph: Any, tensor: torch.Tensor) -> bool:
+        """Whether the memory of `tensor` belongs to the private pool of `graph`."""
+        ...
+
+    def poison(self, tensor: torch.Tensor) -> None:
+        """Set every byte that `tensor` covers to 0xFF (NaN as a float, -1 as an integer), in stream order."""
+        ...
+
+    def explain(self, error: BaseException) -> DeviceError | None:
+        """What `error`, or the error it hides in its context, says of the device; None for any other error."""
+        ...

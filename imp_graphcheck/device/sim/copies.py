@@ -1,0 +1,161 @@
+"""Copies between host and device, with the rules that decide who waits for whom.
+
+A copy from pageable memory stages the bytes before the call returns and is refused in a capture. A copy from pinned
+memory with `non_blocking` reads the host memory when its turn comes, so a later write by the host may be what arrives.
+Every blocking copy ends in a wait for the stream, which a capture refuses.
+"""
+
+from typing import Any
+
+import torch
+
+from imp_graphcheck.device.sim.gpu import Gpu, current_gpu
+from imp_graphcheck.device.sim.host_memory import HostBlock
+from imp_graphcheck.device.sim.streams import current_stream
+from imp_graphcheck.device.sim.tensors import empty_strided, operand_of
+from imp_graphcheck.device.sim.trace import Direction
+from imp_graphcheck.device.sim.work import Copy, Launch, Slot
+from imp_graphcheck.device.stack import take_stack
+
+_PAGEABLE_IN_CAPTURE = (
+    "Cannot copy between CPU and CUDA tensors during CUDA graph capture unless the CPU tensor is pinned. "
+    "Please use tensor.pin_memory() or allocate the tensor with pin_memory=True."
+)
+
+
+def copy(source: torch.Tensor, target: torch.Tensor, non_blocking: bool) -> torch.Tensor:
+    """`target.copy_(source, non_blocking)`, at least one of them on the device. Returns `target`."""
+    if target.numel() == 0:
+        return target
+    source = source.expand(target.shape) if source.shape != target.shape else source
+    if source.device.type == target.device.type:
+        return _on_device(source, target)
+    if source.device.type == "cpu":
+        return _to_device(source, target, non_blocking)
+    return _to_host(source, target, non_blocking)
+
+
+def device_to_device(target: int, source: int, size_bytes: int) -> None:
+    """Copy bytes within the device on the current stream."""
+    gpu, stream = current_gpu(), current_stream().stream_id
+    _note(gpu, stream, "d2d", size_bytes)
+    gpu.enqueue(stream, Copy("d2d", source, target, size_bytes, take_stack(2)))
+
+
+def note_readback(gpu: Gpu, stream: int, reason: str) -> None:
+    """A result is about to be read by the host."""
+    gpu.trace.add(
+        "cudaMemcpyAsync",
+        stream=stream,
+        direction="d2h",
+        host="pageable",
+        capturing=gpu.capture_of(stream) is not None,
+        detail=reason,
+    )
+
+
+def to_device_now(result: torch.Tensor, gpu: Gpu, stream: int) -> torch.Tensor:
+    """A tensor on the device with the content of `result`, whose shape only the data decided."""
+    target = empty_strided(result.shape, result.stride(), result.dtype)
+    if result.numel():
+        view = gpu.arena.view(target.data_ptr(), result.dtype, tuple(result.shape), tuple(result.stride()))
+        view.copy_(result)
+    return target
+
+
+def _on_device(source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    plain = source.dtype == target.dtype and source.is_contiguous() and target.is_contiguous()
+    if plain and source.is_neg() == target.is_neg() and source.is_conj() == target.is_conj():
+        if source.data_ptr() != target.data_ptr():
+            device_to_device(target.data_ptr(), source.data_ptr(), source.numel() * source.element_size())
+        return target
+    gpu, stream = current_gpu(), current_stream().stream_id
+    operands = (operand_of(target, "self", True), operand_of(source, "src", False))
+    launch = Launch(torch.ops.aten.copy_.default, (Slot(0), Slot(1)), {}, operands, (), take_stack(2))
+    gpu.trace.add(
+        "cudaLaunchKernel", stream=stream, capturing=gpu.capture_of(stream) is not None, detail=launch.name
+    )
+    gpu.enqueue(stream, launch)
+    return target
+
+
+def _to_device(source: torch.Tensor, target: torch.Tensor, non_blocking: bool) -> torch.Tensor:
+    if source.dtype != target.dtype or not source.is_contiguous():
+        # torch makes a contiguous host copy of the right dtype first; that copy is pageable.
+        source = source.to(target.dtype).contiguous()
+    if not target.is_contiguous():
+        through = torch.empty_like(target, memory_format=torch.contiguous_format)
+        return target.copy_(_to_device(source, through, non_blocking))
+    gpu, stream = current_gpu(), current_stream().stream_id
+    size = source.numel() * source.element_size()
+    block = gpu.pinned.block_at(source.data_ptr())
+    _refuse_pageable(gpu, stream, block)
+    _note(gpu, stream, "h2d", size, block)
+    work = Copy("h2d", source.data_ptr(), target.data_ptr(), size, take_stack(2), _kind(block))
+    if block is None:
+        work.staged = _as_bytes(source).clone()
+    else:
+        _keep_until_run(gpu, stream, work, block)
+    gpu.enqueue(stream, work)
+    if not non_blocking:
+        gpu.synchronize_stream(stream)
+    return target
+
+
+def _to_host(source: torch.Tensor, target: torch.Tensor, non_blocking: bool) -> torch.Tensor:
+    if source.dtype != target.dtype or not target.is_contiguous() or not source.is_contiguous():
+        dense = source.contiguous()
+        through = torch.empty(dense.shape, dtype=dense.dtype)
+        return target.copy_(_to_host(dense, through, False))
+    gpu, stream = current_gpu(), current_stream().stream_id
+    size = source.numel() * source.element_size()
+    block = gpu.pinned.block_at(target.data_ptr())
+    _refuse_pageable(gpu, stream, block)
+    _note(gpu, stream, "d2h", size, block)
+    if block is not None:
+        work = Copy("d2h", source.data_ptr(), target.data_ptr(), size, take_stack(2), "pinned")
+        _keep_until_run(gpu, stream, work, block)
+        gpu.enqueue(stream, work)
+        if not non_blocking:
+            gpu.synchronize_stream(stream)
+        return target
+    # Pageable: the driver stages through its own buffer and returns when the bytes are there.
+    gpu.synchronize_stream(stream)
+    content = gpu.arena.view(source.data_ptr(), torch.uint8, (size,), (1,))
+    _as_bytes(target).copy_(content)
+    return target
+
+
+def _keep_until_run(gpu: Gpu, stream: int, work: Copy, block: HostBlock) -> None:
+    if gpu.capture_of(stream) is None:
+        block.pending += 1
+        work.on_done = lambda: gpu.pinned.done(block)
+
+
+def _refuse_pageable(gpu: Gpu, stream: int, block: HostBlock | None) -> None:
+    if block is None and gpu.capture_of(stream) is not None:
+        gpu.require_alive()
+        raise RuntimeError(_PAGEABLE_IN_CAPTURE)
+
+
+def _note(
+    gpu: Gpu, stream: int, direction: Direction, size_bytes: int, block: HostBlock | None | bool = False
+) -> None:
+    host: Any = None if block is False else _kind(block)  # type: ignore[arg-type]
+    gpu.trace.add(
+        "cudaMemcpyAsync",
+        stream=stream,
+        size_bytes=size_bytes,
+        direction=direction,
+        host=host,
+        capturing=gpu.capture_of(stream) is not None,
+    )
+
+
+def _kind(block: HostBlock | None) -> Any:
+    return "pageable" if block is None else "pinned"
+
+
+def _as_bytes(tensor: torch.Tensor) -> torch.Tensor:
+    # A contiguous tensor with an extent of 1 may carry any stride there, which `view` would refuse.
+    return tensor.detach().as_strided((tensor.numel(),), (1,)).view(torch.uint8)

@@ -1,0 +1,153 @@
+"""The software GPU behind the tool's protocol."""
+
+import os
+import platform
+from collections.abc import Hashable
+from contextlib import AbstractContextManager, nullcontext
+from types import ModuleType
+
+import torch
+
+from imp_graphcheck.device.protocol import DeviceError
+from imp_graphcheck.device.sim import backend
+from imp_graphcheck.device.sim.errors import Fault, RuntimeCode, SimError, SimLibraryError
+from imp_graphcheck.device.sim.gpu import current_gpu
+from imp_graphcheck.device.sim.graph import CUDAGraph
+from imp_graphcheck.device.sim.operators import DEVICE_TYPE
+from imp_graphcheck.device.sim.streams import current_stream
+from imp_graphcheck.device.sim.tensors import span_bytes
+from imp_graphcheck.device.sim.work import Copy, Launch, Memset
+from imp_graphcheck.device.stack import site_of, take_stack
+from imp_graphcheck.record.graph import GraphTrace, Node
+
+_MEANING = {
+    700: "a kernel touched an address that is not mapped; every later call in this process fails with the same error",
+    710: "an assertion inside a kernel failed, most often an index that is out of range",
+    900: "a call that a capture forbids was made while a stream was capturing",
+    901: "an earlier call inside the capture was refused; that earlier error is the cause",
+    904: "a stream was forked into the capture and never joined back",
+    905: "a captured stream was made to wait for work outside the capture",
+}
+
+
+class SimDevice:
+    """See `imp_graphcheck.device.protocol.Device`."""
+
+    kind = DEVICE_TYPE
+
+    def __init__(self) -> None:
+        backend.enable()
+
+    @property
+    def torch_device(self) -> torch.device:
+        return torch.device(DEVICE_TYPE, 0)
+
+    @property
+    def module(self) -> ModuleType:
+        return torch.get_device_module(DEVICE_TYPE)  # type: ignore[no-any-return]
+
+    def describe(self) -> dict[str, str]:
+        return {
+            "device": "software GPU (sim)",
+            "device_memory_bytes": str(current_gpu().arena.capacity_bytes),
+            "torch": torch.__version__,
+            "host": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        }
+
+    def synchronize(self) -> None:
+        current_gpu().synchronize_device()
+
+    def reserved_bytes(self) -> int:
+        return current_gpu().allocator.reserved_bytes
+
+    def recording(self) -> AbstractContextManager[None]:
+        # Sites of allocations are always kept here: they cost two microseconds each.
+        return nullcontext()
+
+    def read_graph(self, graph: CUDAGraph, *, key: Hashable, capture_seconds: float) -> GraphTrace:
+        return GraphTrace(
+            key=str(key),
+            nodes=tuple(_node(node.index, node.work, node.dependencies) for node in graph.nodes),
+            capture_seconds=capture_seconds,
+            pool_bytes=current_gpu().allocator.pool_bytes(graph.pool()),
+            replays=graph.replays,
+        )
+
+    def owns(self, graph: CUDAGraph, tensor: torch.Tensor) -> bool:
+        segment = current_gpu().allocator.segment_at(tensor.data_ptr())
+        return segment is not None and segment.pool == graph.pool()
+
+    def poison(self, tensor: torch.Tensor) -> None:
+        size = span_bytes(tensor.shape, tensor.stride(), tensor.dtype)
+        if size:
+            memset = Memset(tensor.data_ptr(), 0xFF, size, take_stack())
+            current_gpu().enqueue(current_stream().stream_id, memset)
+
+    def explain(self, error: BaseException) -> DeviceError | None:
+        first = _first_device_error(error)
+        if isinstance(first, SimError):
+            return _described(first.code, first.fault, during_capture=900 <= first.code.number < 910)
+        if isinstance(first, SimLibraryError):
+            return _described(first.code, None, during_capture=True)
+        return None
+
+
+def _node(index: int, work: Launch | Copy | Memset, dependencies: tuple[int, ...]) -> Node:
+    if isinstance(work, Copy):
+        return Node(
+            index=index,
+            kind="memcpy",
+            name=work.name,
+            dependencies=dependencies,
+            direction=work.direction,
+            size_bytes=work.size_bytes,
+            launch_site=site_of(work.stack),
+        )
+    kind, size = ("memset", work.size_bytes) if isinstance(work, Memset) else ("kernel", None)
+    return Node(
+        index=index,
+        kind=kind,
+        name=work.name,
+        dependencies=dependencies,
+        size_bytes=size,
+        launch_site=site_of(work.stack),
+    )
+
+
+def _first_device_error(error: BaseException) -> BaseException | None:
+    """The oldest error of the device in the chain: torch reports the last one and hides the first."""
+    found: BaseException | None = None
+    seen: set[int] = set()
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        if isinstance(current, SimError | SimLibraryError):
+            found = current
+        current = current.__cause__ or current.__context__
+    return found
+
+
+def _described(code: RuntimeCode, fault: Fault | None, *, during_capture: bool) -> DeviceError:
+    meaning = _MEANING.get(code.number, code.text)
+    if fault is None:
+        return DeviceError(
+            name=code.name,
+            number=code.number,
+            meaning=meaning,
+            sticky=code.sticky,
+            during_capture=during_capture,
+        )
+    return DeviceError(
+        name=code.name,
+        number=code.number,
+        meaning=meaning,
+        sticky=code.sticky,
+        during_capture=during_capture,
+        graph_node=fault.node,
+        kernel=fault.kernel,
+        argument=fault.argument,
+        address=fault.address,
+        allocation_site=site_of(fault.allocation_stack),
+        free_site=site_of(fault.free_stack),
+        launch_site=site_of(fault.launch_stack),
+    )

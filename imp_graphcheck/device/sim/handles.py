@@ -1,0 +1,92 @@
+"""Handles and workspaces of math libraries, made when they are first needed, as torch makes them.
+
+Creating a handle inside a capture fails; a workspace that is first needed inside a capture comes from that graph's
+private pool and is used by every later graph of the same stream, which is how one graph ends up pointing into another's.
+"""
+
+import threading
+from typing import TYPE_CHECKING
+
+from imp_graphcheck.device.sim.errors import SimLibraryError
+from imp_graphcheck.device.sim.work import Operand
+
+if TYPE_CHECKING:
+    from imp_graphcheck.device.sim.gpu import Gpu
+
+import torch
+
+CUBLAS_WORKSPACE_BYTES = 32 << 20
+"""torch's default workspace per handle and stream on Hopper."""
+
+_CUBLAS = frozenset(
+    {"mm", "addmm", "bmm", "baddbmm", "mv", "addmv", "dot", "vdot", "addbmm", "_scaled_mm", "_grouped_mm"}
+)
+_CUDNN = frozenset({"convolution", "convolution_overrideable", "cudnn_convolution", "conv2d", "_convolution"})
+_CUSOLVER_PREFIX = "linalg_"
+
+
+def library_of(op: torch._ops.OpOverload) -> str | None:
+    """The library whose handle `op` needs."""
+    name = op._schema.name.removeprefix("aten::")
+    if name in _CUBLAS:
+        return "cublas"
+    if name in _CUDNN:
+        return "cudnn"
+    if name.startswith(_CUSOLVER_PREFIX) or name.startswith("_linalg_"):
+        return "cusolver"
+    return None
+
+
+class Handles:
+    """Which handles exist in which thread, and the workspace of each (thread, stream)."""
+
+    _CREATE = {"cublas": "cublasCreate", "cudnn": "cudnnCreate", "cusolver": "cusolverDnCreate"}
+    _REFUSED = {
+        "cublas": "CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`",
+        "cudnn": "cuDNN error: CUDNN_STATUS_NOT_INITIALIZED",
+        "cusolver": "cusolver error: CUSOLVER_STATUS_INTERNAL_ERROR, when calling `cusolverDnCreate(handle)`",
+    }
+
+    def __init__(self) -> None:
+        self._created: set[tuple[str, int]] = set()
+        self._workspaces: dict[tuple[int, int], torch.Tensor] = {}
+
+    def prepare(self, op: torch._ops.OpOverload, gpu: "Gpu", stream: int) -> Operand | None:
+        """Make what `op` needs, and return the workspace its kernel will use, if any."""
+        library = library_of(op)
+        if library is None:
+            return None
+        self._require(library, gpu, stream)
+        return self._workspace(gpu, stream) if library == "cublas" else None
+
+    def clear_workspaces(self) -> None:
+        """Free every workspace (torch._C._cuda_clearCublasWorkspaces)."""
+        self._workspaces.clear()
+
+    def _require(self, library: str, gpu: "Gpu", stream: int) -> None:
+        handle = (library, threading.get_ident())
+        if handle in self._created:
+            return
+        capture = gpu.capture_of(stream)
+        if capture is not None and capture.mode != "relaxed":
+            error = SimLibraryError(self._REFUSED[library])
+            gpu.trace.add(self._CREATE[library], stream=stream, result=error.code.number, capturing=True)
+            gpu.refuse_unsafe(self._CREATE[library], stream, as_error=error)
+        gpu.trace.add(self._CREATE[library], stream=stream, capturing=capture is not None)
+        self._created.add(handle)
+
+    def _workspace(self, gpu: "Gpu", stream: int) -> Operand:
+        key = (threading.get_ident(), stream)
+        tensor = self._workspaces.get(key)
+        if tensor is None:
+            tensor = gpu.allocate_tensor(CUBLAS_WORKSPACE_BYTES, stream=stream)
+            self._workspaces[key] = tensor
+        return Operand(
+            "workspace",
+            tensor.data_ptr(),
+            torch.uint8,
+            (CUBLAS_WORKSPACE_BYTES,),
+            (1,),
+            CUBLAS_WORKSPACE_BYTES,
+            True,
+        )

@@ -1,0 +1,132 @@
+"""What can be queued on a stream or recorded into a graph: launches, copies, memsets, events, graph launches.
+
+Work names memory by address. What lies there is looked at when the work runs, not when it is queued.
+"""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from imp_graphcheck.device.sim.trace import Direction, HostMemory
+from imp_graphcheck.device.stack import RawStack
+
+if TYPE_CHECKING:
+    from imp_graphcheck.device.sim.graph import CUDAGraph
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """A tensor argument: where it lies and how it is laid out. `span_bytes` runs to its last element."""
+
+    name: str
+    address: int
+    dtype: torch.dtype
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    span_bytes: int
+    written: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Stands for operand number `index` among the arguments of a launch."""
+
+    index: int
+
+
+@dataclass(slots=True, eq=False)
+class Launch:
+    """One kernel. `args` and `kwargs` hold `Slot`s for tensors and plain values, frozen here, for the rest.
+
+    `results` are the operands that take what a functional operator returns; operators that write into their
+    arguments have none. `workspace` is scratch of a math library: the kernel writes it, nobody reads it.
+    """
+
+    op: torch._ops.OpOverload
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    operands: tuple[Operand, ...]
+    results: tuple[Operand, ...]
+    stack: RawStack
+    workspace: Operand | None = None
+
+    @property
+    def name(self) -> str:
+        return str(self.op)
+
+    def touched(self) -> tuple[Operand, ...]:
+        """Every operand, the workspace included."""
+        extra = (self.workspace,) if self.workspace is not None else ()
+        return (*self.operands, *self.results, *extra)
+
+
+@dataclass(slots=True, eq=False)
+class Copy:
+    """A contiguous copy of `size_bytes`. A pageable source was staged when the call was made (`staged`)."""
+
+    direction: Direction
+    source: int
+    target: int
+    size_bytes: int
+    stack: RawStack
+    host: HostMemory | None = None
+    staged: torch.Tensor | None = None
+    on_done: Any = None
+
+    @property
+    def name(self) -> str:
+        return f"memcpy {self.direction}"
+
+
+@dataclass(slots=True, eq=False)
+class Memset:
+    """`size_bytes` bytes at `target` become `value`."""
+
+    target: int
+    value: int
+    size_bytes: int
+    stack: RawStack
+
+    @property
+    def name(self) -> str:
+        return "memset"
+
+
+@dataclass(slots=True, eq=False)
+class EventRecord:
+    """The event completes, for this recording, when the stream gets here."""
+
+    event: "EventState"
+    sequence: int
+
+
+@dataclass(slots=True, eq=False)
+class EventWait:
+    """The stream stays here until that recording of the event has completed."""
+
+    event: "EventState"
+    sequence: int
+
+
+@dataclass(slots=True, eq=False)
+class GraphLaunch:
+    """Every node of the graph, in order."""
+
+    graph: "CUDAGraph"
+
+
+@dataclass(slots=True, eq=False)
+class EventState:
+    """What an event knows: how often it was recorded and how far the device has come."""
+
+    recorded: int = 0
+    completed: int = 0
+    stream: int | None = None
+    completed_at: float = 0.0
+    capture_id: int | None = None
+    capture_tail: frozenset[int] = field(default_factory=frozenset)
+
+
+NodeWork = Launch | Copy | Memset
+Work = NodeWork | EventRecord | EventWait | GraphLaunch

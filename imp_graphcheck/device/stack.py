@@ -1,0 +1,59 @@
+"""Python stacks, taken cheaply where something happens and turned into sites only when somebody asks."""
+
+import os
+import sys
+from pathlib import Path
+from types import CodeType
+
+import torch
+
+from imp_graphcheck.record.site import Frame, Site
+
+RawStack = tuple[tuple[CodeType, int], ...]
+"""Innermost first: code object and line number of each frame."""
+
+MAX_FRAMES = 24
+
+_TORCH = str(Path(torch.__file__).parent) + os.sep
+_TOOL = str(Path(__file__).parents[1]) + os.sep
+_PROGRAM_INSIDE_TOOL = str(Path(__file__).parents[1] / "faults") + os.sep
+
+
+def take_stack(skip: int = 1) -> RawStack:
+    """The stack of the caller, without its `skip` innermost frames."""
+    frame = sys._getframe(skip)
+    frames: list[tuple[CodeType, int]] = []
+    while frame is not None and len(frames) < MAX_FRAMES:
+        frames.append((frame.f_code, frame.f_lineno))
+        frame = frame.f_back  # type: ignore[assignment]
+    return tuple(frames)
+
+
+def site_of(stack: RawStack) -> Site | None:
+    """The site a stack stands for; None for an empty stack."""
+    return site_of_frames(
+        tuple(Frame(file=code.co_filename, line=line, function=code.co_qualname) for code, line in stack)
+    )
+
+
+def site_of_frames(frames: tuple[Frame, ...]) -> Site | None:
+    """The headline is the innermost frame outside torch, this tool and the interpreter's own modules.
+
+    Where every frame is theirs, the innermost one stands, so that a site is never lost. The frames above the
+    program (how the tool called it) are cut.
+    """
+    if not frames:
+        return None
+    program = [index for index, frame in enumerate(frames) if belongs_to_program(frame.file)]
+    headline = frames[program[0]] if program else frames[0]
+    kept = frames[: program[-1] + 1] if program else frames
+    return Site(file=headline.file, line=headline.line, function=headline.function, stack=kept)
+
+
+def belongs_to_program(file: str) -> bool:
+    """Whether code in `file` is the program under test, the reference engine included."""
+    if file.startswith("<") or file.startswith(_TORCH):
+        return False
+    if file.startswith(_PROGRAM_INSIDE_TOOL):
+        return True
+    return not (file.startswith(_TOOL) or os.sep + "contextlib.py" in file or os.sep + "weakref.py" in file)

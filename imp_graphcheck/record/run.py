@@ -1,0 +1,128 @@
+"""Everything one run of a command saw. This is the document that `--format json` prints."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from imp_graphcheck.record.finding import Finding
+from imp_graphcheck.record.graph import GraphTrace
+
+SCHEMA_VERSION = 1
+
+StageStatus = Literal["ok", "failed", "skipped", "died", "interrupted"]
+Verdict = Literal["clean", "findings", "inconclusive", "failed", "interrupted", "running"]
+Agreement = Literal["identical", "noise", "diverged", "nonfinite"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One step of a command, in the order it ran. `detail` is one line for a reader."""
+
+    name: str
+    status: StageStatus
+    seconds: float
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Distance:
+    """How far the output of one arm lies from another's on the same call.
+
+    `kld` and `kld_max` are KL(base || test) in nats over the softmax of the last dimension, mean and maximum
+    over rows, computed in float64; they and the agreements are None when the output has no logits-like
+    dimension or holds no finite row. `nan_count` and `inf_count` count the tested output only.
+    """
+
+    max_abs_delta: float | None
+    mean_abs_delta: float | None
+    bit_equal: float
+    kld: float | None = None
+    kld_max: float | None = None
+    top1_agreement: float | None = None
+    top5_agreement: float | None = None
+    nan_count: int = 0
+    inf_count: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallComparison:
+    """One replayed call against the eager run of the same call.
+
+    `request` and `call` number the workload; `sweep` says which pass over it this replay belongs to.
+    `label` describes the call in the program's own words (`q_offset 256, 256 tokens`). `noise_max_abs_delta`
+    is eager against eager on this call. The remaining fields are those of `Distance`.
+    """
+
+    request: int
+    call: int
+    sweep: int
+    label: str
+    key: str
+    path: Literal["replay", "eager"]
+    agreement: Agreement
+    noise_max_abs_delta: float | None
+    max_abs_delta: float | None
+    mean_abs_delta: float | None
+    bit_equal: float
+    kld: float | None = None
+    kld_max: float | None = None
+    top1_agreement: float | None = None
+    top5_agreement: float | None = None
+    nan_count: int = 0
+    inf_count: int = 0
+    output_written: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateComparison:
+    """One persistent tensor after the captured arm against the same tensor after the eager arm."""
+
+    name: str
+    sweep: int
+    bytes_total: int
+    bytes_different: int
+    first_difference: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speed:
+    """Paired timings: element i of both lists was measured back to back, the order alternating."""
+
+    eager_seconds: tuple[float, ...]
+    captured_seconds: tuple[float, ...]
+    tokens: int | None = None
+    ratio_median: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What was checked."""
+
+    name: str
+    kind: Literal["checkpoint", "shape", "factory"]
+    device: str
+    dtype: str | None = None
+    detail: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One run, complete or partial. `verdict` is `running` until the command has reached its end."""
+
+    schema_version: int = SCHEMA_VERSION
+    id: str
+    command: tuple[str, ...]
+    tool_version: str
+    started_at: str
+    environment: dict[str, str]
+    target: Target
+    verdict: Verdict = "running"
+    verdict_reason: str = ""
+    stages: tuple[Stage, ...] = ()
+    calls: tuple[CallComparison, ...] = ()
+    state: tuple[StateComparison, ...] = ()
+    graphs: tuple[GraphTrace, ...] = ()
+    replays: int = 0
+    fallbacks: dict[str, int] = field(default_factory=dict)
+    speed: Speed | None = None
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,32 @@
+"""Where in a program something happened: one source line, and the stack above it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """One frame of a Python stack."""
+
+    file: str
+    line: int
+    function: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line} {self.function}()"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """A line of the program under test, with the frames that led to it.
+
+    `file`, `line` and `function` are the headline: the innermost frame that belongs neither to torch nor to
+    this tool. `stack` holds every frame that was kept, innermost first.
+    """
+
+    file: str
+    line: int
+    function: str
+    stack: tuple[Frame, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line} {self.function}()"

@@ -1,0 +1,84 @@
+"""Runs on disk: `<output>/runs/<id>/run.json`, with `<output>/runs/latest` naming the newest.
+
+A record is replaced as a whole (written beside, then renamed), so that a reader, or a process killed at any
+moment, finds the previous version or the new one and never half of either.
+"""
+
+import os
+from pathlib import Path
+
+import msgspec
+
+from imp_graphcheck.errors import UsageError
+from imp_graphcheck.record.run import SCHEMA_VERSION, Run
+
+RUN_FILE = "run.json"
+LATEST = "latest"
+
+
+def save_run(run: Run, directory: Path) -> Path:
+    """Write `run` to `directory/run.json` atomically and return the path. Raises OSError."""
+    path = directory / RUN_FILE
+    temporary = directory / f".{RUN_FILE}.{os.getpid()}"
+    with temporary.open("wb") as file:
+        file.write(encode_run(run))
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    return path
+
+
+def load_run(path: Path) -> Run:
+    """Read a run from its directory or its `run.json`.
+
+    Raises UsageError, in one sentence, when there is none, or it is truncated, foreign, or newer than this
+    version of the tool understands.
+    """
+    file = path / RUN_FILE if path.is_dir() else path
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise UsageError(
+            f"no run can be read from {path}: {error.strerror or error}.",
+            hint="name a directory that `imp-graphcheck capture` printed, or .graphcheck/runs/latest",
+        ) from error
+    return decode_run(data, origin=str(file))
+
+
+def decode_run(data: bytes, *, origin: str) -> Run:
+    """Decode what `encode_run` made. Raises UsageError naming `origin`."""
+    try:
+        header = msgspec.json.decode(data, type=_Header)
+    except msgspec.DecodeError as error:
+        raise UsageError(
+            f"{origin} is not a run of this tool: {error}.", hint="it may be truncated"
+        ) from error
+    if header.schema_version > SCHEMA_VERSION:
+        raise UsageError(
+            f"{origin} has schema version {header.schema_version}; this version reads up to {SCHEMA_VERSION}.",
+            hint="read it with the version of imp-graphcheck that wrote it, or a newer one",
+        )
+    try:
+        return msgspec.json.decode(data, type=Run)
+    except msgspec.DecodeError as error:
+        raise UsageError(
+            f"{origin} is not a run of this tool: {error}.", hint="it may be truncated"
+        ) from error
+
+
+def encode_run(run: Run) -> bytes:
+    """One JSON document, indented, ending in a newline."""
+    return msgspec.json.format(msgspec.json.encode(run), indent=2) + b"\n"
+
+
+def point_latest(directory: Path) -> None:
+    """Make `latest`, beside `directory`, name it. Raises OSError."""
+    link = directory.parent / LATEST
+    temporary = directory.parent / f".{LATEST}.{os.getpid()}"
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(directory.name)
+    temporary.replace(link)
+
+
+class _Header(msgspec.Struct):
+    schema_version: int

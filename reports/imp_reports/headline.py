@@ -1,0 +1,77 @@
+"""The first three lines of a run: the verdict, the cause, and what to do."""
+
+import shlex
+from collections import Counter
+
+from imp_graphcheck.record.finding import SEVERITIES, Finding
+from imp_graphcheck.record.run import Run
+from imp_reports.fold import AGREEING
+from imp_reports.text import count
+
+VERDICT_STYLES = {
+    "clean": "bold green",
+    "findings": "bold red",
+    "inconclusive": "bold yellow",
+    "interrupted": "bold yellow",
+    "failed": "bold magenta",
+    "running": "bold yellow",
+}
+
+
+def by_severity(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """The worst first; among equals the one that was seen first, because later ones may follow from it."""
+    return tuple(sorted(findings, key=lambda finding: -SEVERITIES.index(finding.severity)))
+
+
+def summary(run: Run) -> str:
+    """What line one says after the verdict."""
+    subject = f"{run.target.name} on {run.target.device}"
+    if run.findings:
+        counts = Counter(finding.severity for finding in run.findings)
+        worst_first = [severity for severity in reversed(SEVERITIES) if counts[severity]]
+        return f"{subject}: " + ", ".join(count(counts[severity], severity) for severity in worst_first)
+    return f"{subject}: {_evidence(run)}"
+
+
+def cause(finding: Finding) -> str:
+    """What line two says of a finding after its code, severity and confidence."""
+    places = [
+        f"{word} at {site.file}:{site.line}"
+        for word, site in (("allocated", finding.allocation_site), ("freed", finding.free_site))
+        if site is not None and f"{site.file}:{site.line}" not in finding.message
+    ]
+    return "; ".join((finding.message.rstrip("."), *places))
+
+
+def next_command(run: Run) -> str | None:
+    """The command that makes sense after this run, with the reason, or None."""
+    command = shlex.join(run.command)
+    match run.verdict:
+        case "findings":
+            return f"after the change: {command}"
+        case "interrupted" | "failed":
+            return f"to start over: {command}"
+        case "clean" if run.target.device == "sim":
+            return f"on a machine with an NVIDIA GPU: {shlex.join(_on_cuda(run.command))}"
+    return None
+
+
+def _evidence(run: Run) -> str:
+    replays = f"{count(run.replays, 'replay')} of {count(len(run.graphs), 'graph')}"
+    compared = len(run.calls)
+    if not compared:
+        return replays
+    agree = sum(call.agreement in AGREEING for call in run.calls)
+    if agree < compared:
+        return f"{replays}, {compared - agree} of {count(compared, 'compared call')} differ from eager"
+    identical = all(call.agreement == "identical" for call in run.calls)
+    how = "bit for bit" if identical else "within the noise floor"
+    return f"{replays}, {count(compared, 'compared call')} equal to eager {how}"
+
+
+def _on_cuda(command: tuple[str, ...]) -> tuple[str, ...]:
+    words = list(command)
+    if "--device" in words:
+        at = words.index("--device")
+        del words[at : at + 2]
+    return (*(word for word in words if not word.startswith("--device=")), "--device", "cuda")

@@ -1,0 +1,70 @@
+"""Numbers and rows, as every page writes them."""
+
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+NOT_MEASURED = "-"
+
+
+def number(value: float | None) -> str:
+    """A magnitude that may be tiny: two digits and an exponent, except for zero."""
+    if value is None:
+        return NOT_MEASURED
+    return "0" if value == 0 else f"{value:.1e}"
+
+
+def share(value: float | None) -> str:
+    """A fraction as a percentage. 100% is said only when nothing is missing."""
+    if value is None:
+        return NOT_MEASURED
+    text = f"{100 * value:.1f}%"
+    return "100%" if value == 1 else text if text != "100.0%" else "99.9%"
+
+
+def seconds(value: float) -> str:
+    """A duration in the unit that suits it."""
+    if value < 0.001:
+        return f"{value * 1e6:.0f} us"
+    return f"{value * 1e3:.1f} ms" if value < 1 else f"{value:.2f} s"
+
+
+def count(n: int, noun: str, plural: str | None = None) -> str:
+    """`1 graph`, `2 graphs`."""
+    return f"{n} {noun if n == 1 else plural or noun + 's'}"
+
+
+def mebibytes(value: int | None) -> str:
+    """Bytes as MiB."""
+    return NOT_MEASURED if value is None else f"{value / 2**20:.1f}"
+
+
+def print_line(console: Console, *parts: str | tuple[str, str]) -> None:
+    """One line of text, or (text, style) pairs. In a pipe it stays one line, so that it can be searched."""
+    console.print(Text.assemble(*parts), soft_wrap=not console.is_terminal, highlight=False)
+
+
+def print_title(console: Console, title: str) -> None:
+    """The heading of a section, after an empty line."""
+    console.print()
+    print_line(console, (title, "bold"))
+
+
+def print_table(
+    console: Console, header: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = ()
+) -> None:
+    """A table without rules: it reads the same on a terminal, in a pipe and in an issue.
+
+    The columns named in `right` hold numbers. No cell is ever cut: a long one continues on the next line.
+    """
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for name in header:
+        numeric = name in right
+        table.add_column(
+            Text(name), justify="right" if numeric else "left", overflow="fold", no_wrap=numeric or None
+        )
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    console.print(table, highlight=False)

@@ -1,0 +1,214 @@
+"""A child that behaves as its MODEL says, for the tests of everything around it. No torch, no device."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from imp_graphcheck.capture.settings import CaptureSettings
+from imp_graphcheck.child import Channel, open_channel
+from imp_graphcheck.child.events import (
+    Crashed,
+    Finished,
+    Heartbeat,
+    Progress,
+    Rejected,
+    RunStarted,
+    StageFinished,
+    StageStarted,
+)
+from imp_graphcheck.record.run import CallComparison, Run, Stage, Target
+from imp_graphcheck.record.store import save_run
+
+
+class Worker:
+    """Saves a run with one finished stage, then does what it is told."""
+
+    def __init__(self, channel: Channel, settings: CaptureSettings) -> None:
+        self.channel = channel
+        self.directory = Path(settings.output) / "runs" / f"run-{os.getpid()}"
+        self.run = Run(
+            id=self.directory.name,
+            command=settings.command,
+            tool_version="0",
+            started_at="2000-01-01T00:00:00Z",
+            environment={},
+            target=Target(name=settings.model, kind="factory", device="sim"),
+        )
+
+    def start(self) -> None:
+        """The first stage, saved, and the second under way."""
+        self.directory.mkdir(parents=True)
+        save_run(self.run, self.directory)
+        self.channel.send(RunStarted(str(self.directory)))
+        self.channel.send(StageStarted("load"))
+        self.save(stages=(Stage(name="load", status="ok", seconds=0.1, detail="4 tensors"),))
+        self.channel.send(StageFinished(self.run.stages[0]))
+        self.channel.send(StageStarted("replay", 12))
+        self.channel.send(Progress(3))
+
+    def save(self, **changes: object) -> None:
+        self.run = Run(**{name: getattr(self.run, name) for name in Run.__slots__} | changes)
+        save_run(self.run, self.directory)
+
+    def finish(self) -> None:
+        """A clean verdict."""
+        call = CallComparison(
+            request=0,
+            call=0,
+            sweep=0,
+            label="q_offset 0, 64 tokens",
+            key="prefill-64",
+            path="replay",
+            agreement="identical",
+            noise_max_abs_delta=0.0,
+            max_abs_delta=0.0,
+            mean_abs_delta=0.0,
+            bit_equal=1.0,
+        )
+        replay = Stage(name="replay", status="ok", seconds=0.2)
+        self.save(stages=(*self.run.stages, replay), calls=(call,), replays=1, verdict="clean")
+        self.channel.send(StageFinished(replay))
+        self.channel.send(Finished())
+
+
+def main() -> None:
+    channel, settings = open_channel(CaptureSettings)
+    behaviour = settings.model.rpartition(":")[2]
+    if behaviour == "rejected":
+        channel.send(Rejected("no such shape: rejected.", "try qwen3-moe-tiny"))
+        return
+    if behaviour == "early_death":
+        print("the last thing it said", flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+    worker = Worker(channel, settings)
+    worker.start()
+    BEHAVIOURS[behaviour](worker)
+
+
+def clean(worker: Worker) -> None:
+    worker.finish()
+
+
+def noisy(worker: Worker) -> None:
+    """Ten megabytes, on both streams, from Python and from below it."""
+    for _ in range(80):
+        sys.stdout.write("x" * 65_535 + "\n")
+        os.write(2, b"y" * 65_535 + b"\n")
+    worker.finish()
+
+
+def rejected_late(worker: Worker) -> None:
+    worker.channel.send(Rejected("the config contradicts the weights.", ""))
+
+
+def crashed(worker: Worker) -> None:
+    worker.channel.send(Crashed("ZeroDivisionError: division by zero", "Traceback: line 1\n"))
+
+
+def segfault(_worker: Worker) -> None:
+    print("about to touch nothing", flush=True)
+    ctypes.string_at(0)
+
+
+def killed(_worker: Worker) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def quits(_worker: Worker) -> None:
+    os._exit(7)
+
+
+def hang(_worker: Worker) -> None:
+    time.sleep(600)
+
+
+def hang_beating(worker: Worker) -> None:
+    with worker.channel.heartbeats(0.05):
+        time.sleep(600)
+
+
+def slow(worker: Worker) -> None:
+    """Takes longer in all than the timeout of the test, but never long between two events."""
+    for step in range(12):
+        time.sleep(0.1)
+        worker.channel.send(Progress(step))
+    worker.finish()
+
+
+def stubborn(_worker: Worker) -> None:
+    """Ignores every signal that can be ignored, and has a child of its own that does too."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    print("grandchild", subprocess.Popen(["sleep", "600"]).pid, flush=True)
+    time.sleep(600)
+
+
+def polite(worker: Worker) -> None:
+    """Saves its own interrupted record."""
+    try:
+        time.sleep(600)
+    except KeyboardInterrupt:
+        worker.save(verdict="interrupted", verdict_reason="stopped after 3 of 12 replays")
+
+
+def leaves_grandchild(worker: Worker) -> None:
+    """A process that outlives it and, as user code may, holds on to the pipe."""
+    fd = worker.channel._fd
+    os.set_inheritable(fd, True)
+    subprocess.Popen(["sleep", "600"], close_fds=False)
+    os._exit(7)
+
+
+def dies_after_finish(worker: Worker) -> None:
+    worker.finish()
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def babbles(worker: Worker) -> None:
+    os.write(worker.channel._fd, b"hello\n")
+    time.sleep(600)
+
+
+def dies_mid_line(worker: Worker) -> None:
+    os.write(worker.channel._fd, b'{"type":"finis')
+
+
+def no_verdict(worker: Worker) -> None:
+    worker.channel.send(Finished())
+
+
+def beats_only(worker: Worker) -> None:
+    worker.channel.send(Heartbeat())
+    worker.finish()
+
+
+BEHAVIOURS = {
+    function.__name__: function
+    for function in (
+        clean,
+        noisy,
+        rejected_late,
+        crashed,
+        segfault,
+        killed,
+        quits,
+        hang,
+        hang_beating,
+        slow,
+        stubborn,
+        polite,
+        leaves_grandchild,
+        dies_after_finish,
+        babbles,
+        dies_mid_line,
+        no_verdict,
+        beats_only,
+    )
+}
+
+if __name__ == "__main__":
+    main()

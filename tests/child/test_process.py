@@ -1,0 +1,268 @@
+"""Whatever a child does, the parent knows what became of it and nothing is left running."""
+
+import os
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+import msgspec
+import pytest
+
+from imp_graphcheck.capture.settings import CaptureSettings
+from imp_graphcheck.child import (
+    ChannelError,
+    Completed,
+    CrashedInside,
+    Died,
+    Ending,
+    Hung,
+    Interrupted,
+    Refused,
+    run_child,
+)
+from imp_graphcheck.child import process as process_module
+from imp_graphcheck.child.ending import describe_exit
+from imp_graphcheck.child.events import Event, Progress, StageFinished
+from imp_graphcheck.child.log import tail
+
+WORKER = str(Path(__file__).with_name("fake_worker.py"))
+
+
+@dataclass
+class Trial:
+    """One fake child: what it sent, what it printed, which processes it consisted of."""
+
+    output: Path
+    log: IO[bytes]
+    events: list[Event] = field(default_factory=list)
+
+    def run(
+        self, behaviour: str, *, timeout: float = 30.0, on_event: Callable[[Event], None] | None = None
+    ) -> Ending:
+        settings = CaptureSettings(model=f"fake:{behaviour}", output=str(self.output))
+        return run_child(
+            [WORKER],
+            msgspec.to_builtins(settings),
+            on_event=on_event or self.events.append,
+            timeout=timeout,
+            log=self.log,
+        )
+
+    def names(self) -> list[str]:
+        return [type(event).__name__ for event in self.events]
+
+
+@pytest.fixture
+def trial(tmp_path: Path) -> Iterator[Trial]:
+    with tempfile.TemporaryFile() as log:
+        yield Trial(tmp_path, log)
+    assert children_of(os.getpid(), tmp_path) == [], "a process was left behind"
+
+
+def children_of(pid: int, marker: Path) -> list[int]:
+    """Processes that still belong to a trial: their environment or working files name `marker`, or they sleep."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit() or int(entry.name) == pid:
+            continue
+        try:
+            status = (entry / "stat").read_text().rpartition(")")[2].split()
+            command = (entry / "cmdline").read_bytes()
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it ended while we looked
+        if status[1] == str(pid) and b"fake_worker" in command and status[0] != "Z":
+            found.append(int(entry.name))
+    return found
+
+
+def alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"
+
+
+def gone(pid: int, within: float = 5.0) -> bool:
+    deadline = time.monotonic() + within
+    while alive(pid):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "expected"),
+    [
+        ("clean", Completed()),
+        ("beats_only", Completed()),
+        ("noisy", Completed()),
+        ("rejected", Refused(message="no such shape: rejected.", hint="try qwen3-moe-tiny")),
+        (
+            "crashed",
+            CrashedInside(message="ZeroDivisionError: division by zero", traceback="Traceback: line 1\n"),
+        ),
+        ("killed", Died(how="died with SIGKILL", returncode=-signal.SIGKILL)),
+        ("segfault", Died(how="died with SIGSEGV", returncode=-signal.SIGSEGV)),
+        ("quits", Died(how="exited with status 7", returncode=7)),
+        ("leaves_grandchild", Died(how="exited with status 7", returncode=7)),
+        ("dies_mid_line", Died(how="exited with status 0", returncode=0)),
+        ("dies_after_finish", Completed(afterwards="the process died with SIGSEGV after it had finished")),
+    ],
+)
+def test_every_end_is_told_apart(trial: Trial, behaviour: str, expected: Ending) -> None:
+    assert trial.run(behaviour) == expected
+
+
+def test_events_arrive_in_order(trial: Trial) -> None:
+    trial.run("clean")
+
+    expected = [
+        "RunStarted",
+        "StageStarted",
+        "StageFinished",
+        "StageStarted",
+        "Progress",
+        "StageFinished",
+        "Finished",
+    ]
+    assert trial.names() == expected
+    assert [event.stage.name for event in trial.events if isinstance(event, StageFinished)] == [
+        "load",
+        "replay",
+    ]
+
+
+def test_what_is_printed_neither_blocks_nor_leaks(trial: Trial, capfd: pytest.CaptureFixture[str]) -> None:
+    trial.run("noisy")
+
+    assert os.fstat(trial.log.fileno()).st_size > 10_000_000
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_silent_child_is_killed(trial: Trial) -> None:
+    ending = trial.run("hang", timeout=0.5)
+
+    assert isinstance(ending, Hung)
+    assert 0.5 <= ending.seconds < 3
+
+
+def test_heartbeats_are_no_progress(trial: Trial) -> None:
+    """A thread can send them while the main thread waits for a device that never answers."""
+    ending = trial.run("hang_beating", timeout=0.5)
+
+    assert isinstance(ending, Hung)
+    assert ending.responsive
+
+
+def test_a_silent_interpreter_is_told_from_a_silent_device(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process_module, "HEARTBEAT_STALE_SECONDS", 0.2)
+
+    ending = trial.run("hang", timeout=0.5)
+
+    assert isinstance(ending, Hung)
+    assert not ending.responsive
+
+
+def test_a_slow_child_that_makes_progress_is_left_alone(trial: Trial) -> None:
+    """It takes 1.2 s in all."""
+    assert trial.run("slow", timeout=0.8) == Completed()
+
+
+def test_a_line_that_is_no_event_is_our_error(trial: Trial) -> None:
+    with pytest.raises(ChannelError, match="hello"):
+        trial.run("babbles")
+
+
+def interrupting(trial: Trial, times: int = 1) -> Callable[[Event], None]:
+    """Ctrl-C once the child is in its second stage; again, a little later, if `times` says so."""
+
+    def on_event(event: Event) -> None:
+        trial.events.append(event)
+        if isinstance(event, Progress):
+            for n in range(1, times):
+                threading.Timer(0.3 * n, os.kill, (os.getpid(), signal.SIGINT)).start()
+            raise KeyboardInterrupt
+
+    return on_event
+
+
+def test_ctrl_c_lets_the_child_save(trial: Trial) -> None:
+    assert trial.run("polite", on_event=interrupting(trial)) == Interrupted()
+
+    (record,) = trial.output.glob("runs/run-*/run.json")
+    assert b"stopped after 3 of 12 replays" in record.read_bytes()
+
+
+def test_ctrl_c_ends_a_child_that_ignores_it(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process_module, "INTERRUPT_GRACE_SECONDS", 0.5)
+
+    assert trial.run("stubborn", on_event=interrupting(trial)) == Interrupted()
+
+    assert_grandchild_gone(trial)
+
+
+def test_a_second_ctrl_c_does_not_wait(trial: Trial) -> None:
+    started = time.monotonic()
+
+    assert trial.run("stubborn", on_event=interrupting(trial, times=2)) == Interrupted()
+
+    assert time.monotonic() - started < process_module.INTERRUPT_GRACE_SECONDS
+    assert_grandchild_gone(trial)
+
+
+def test_nothing_is_left_when_the_listener_raises(trial: Trial) -> None:
+    def broken(event: Event) -> None:
+        raise RuntimeError("display is broken")
+
+    with pytest.raises(RuntimeError, match="display"):
+        trial.run("stubborn", on_event=broken)
+
+
+def assert_grandchild_gone(trial: Trial) -> None:
+    lines = [line for line in tail(trial.log) if line.startswith("grandchild")]
+    if lines:  # it may have been stopped before it started one
+        assert gone(int(lines[0].split()[1]))
+
+
+def test_a_child_does_not_survive_its_parent(tmp_path: Path) -> None:
+    """The parent is killed with SIGKILL and can clean up nothing."""
+    settings = msgspec.to_builtins(CaptureSettings(model="fake:stubborn", output=str(tmp_path)))
+    program = (
+        "import sys, tempfile\n"
+        "from imp_graphcheck.child import run_child\n"
+        f"run_child([{WORKER!r}], {settings!r}, on_event=lambda e: print(e, flush=True), timeout=60,"
+        " log=tempfile.TemporaryFile())\n"
+    )
+    import subprocess
+
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        assert any("Progress" in line for line in parent.stdout)
+        (directory,) = (tmp_path / "runs").glob("run-*")
+        child = int(directory.name.removeprefix("run-"))
+        assert alive(child)
+        parent.kill()
+    assert gone(child)
+
+
+@pytest.mark.parametrize(
+    ("returncode", "words"),
+    [
+        (0, "exited with status 0"),
+        (3, "exited with status 3"),
+        (-6, "died with SIGABRT"),
+        (-99, "died with signal 99"),
+    ],
+)
+def test_exit_statuses_in_words(returncode: int, words: str) -> None:
+    assert describe_exit(returncode) == words
