@@ -87,12 +87,11 @@ class Staging:
     """The host side of the static inputs: two pinned sets, used in turn; see Note [staging reuse]."""
 
     def __init__(self, config: EngineConfig, device: torch.device) -> None:
-        self.device = device
         self.block_size = config.block_size
-        self._asynchronous = device.type != "cpu"
+        asynchronous = device.type != "cpu"
         host = torch.device("cpu")
-        self._sets = [StaticInputs.allocate(config, host, pinned=self._asynchronous) for _ in range(2)]
-        self._copied: list[torch.Event | None] = [None, None]
+        self._sets = [StaticInputs.allocate(config, host, pinned=asynchronous) for _ in range(2)]
+        self._copied = [torch.Event(device) if asynchronous else None for _ in range(2)]
         self._turn = 0
 
     def fill(self, inputs: StaticInputs, key: GraphKey, batch: Batch) -> None:
@@ -115,9 +114,8 @@ class Staging:
         target = inputs.view(key, self.block_size).named_tensors()
         for name, buffer in source.named_tensors().items():
             target[name].copy_(buffer, non_blocking=True)
-        if self._asynchronous:
-            self._copied[turn] = event = torch.Event(self.device)
-            event.record()
+        if copied is not None:
+            copied.record()
 
 
 def _pad(row: Tensor, values: Sequence[int], *, padding: int) -> None:

@@ -21,6 +21,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from imp_engine.admission import check_request
 from imp_engine.batch import Staging, StaticInputs
 from imp_engine.checkpoint import Checkpoint, check_weights, fill_with_noise, load_weights
 from imp_engine.decode import DecodeBatch, plan_decode
@@ -121,7 +122,7 @@ class Engine:
 
     def new_sequence(self, token_ids: Iterable[int], max_new_tokens: int = 0) -> Sequence:
         """A checked sequence with its pages allocated. `release` it. Raises `RequestError`."""
-        sequence = self._checked(token_ids, max_new_tokens)
+        sequence = check_request(token_ids, max_new_tokens, self.model.config, self.config)
         sequence.block_table = self.allocator.allocate(self.config.blocks_for(sequence.max_tokens))
         return sequence
 
@@ -204,11 +205,11 @@ class Engine:
         if max_new_tokens < 1:
             raise RequestError(f"max_new_tokens = {max_new_tokens}; allowed is 1 or more.")
         stop = frozenset[int]() if ignore_stop or self.checkpoint is None else self.checkpoint.stop_token_ids
-        sequences = [self._checked(prompt, max_new_tokens) for prompt in prompts]
-        for sequence in sequences:
-            self._check_fits_cache(sequence)
+        sequences = [
+            check_request(prompt, max_new_tokens, self.model.config, self.config) for prompt in prompts
+        ]
         samplers = {sequence: Sampler(sampling or SamplingParams()) for sequence in sequences}
-        scheduler = Scheduler(self.config, self.allocator, sequences)
+        scheduler = Scheduler(self.config, self.allocator, sequences)  # refuses what can never fit
         try:
             while (step := scheduler.next_step()) is not None:
                 logits = self.run(step)
@@ -275,33 +276,6 @@ class Engine:
                 "Make a new engine.",
             )
         load_weights(self.model, checkpoint)
-
-    def _checked(self, token_ids: Iterable[int], max_new_tokens: int) -> Sequence:
-        tokens = list(token_ids)
-        vocab_size, longest = self.model.config.vocab_size, self.config.max_sequence_length
-        if not tokens:
-            raise RequestError("The prompt is empty; allowed is one token or more.")
-        for place, token in enumerate(tokens):
-            if not 0 <= token < vocab_size:
-                raise RequestError(
-                    f"Token {place} of the prompt is {token}; allowed is 0 to {vocab_size - 1}.",
-                    "Was the prompt made with the tokenizer of another model?",
-                )
-        if len(tokens) + max_new_tokens > longest:
-            raise RequestError(
-                f"The request needs {len(tokens)} + {max_new_tokens} tokens; allowed is {longest} together.",
-                "Shorten the prompt, or raise max_sequence_length.",
-            )
-        return Sequence(tokens, num_prompt_tokens=len(tokens), max_new_tokens=max_new_tokens)
-
-    def _check_fits_cache(self, sequence: Sequence) -> None:
-        """A request that can never be admitted must not wait for ever."""
-        needed = self.config.blocks_for(sequence.max_tokens)
-        if needed > self.allocator.num_free:
-            raise RequestError(
-                f"The request needs {needed} KV blocks, and {self.allocator.num_free} are free.",
-                "Shorten the request, or raise num_blocks.",
-            )
 
 
 def _fitting(config: EngineConfig | None, max_positions: int) -> EngineConfig:

@@ -6,6 +6,7 @@ Note [one side stream]
     anything, and the caller's stream waits for it after: memory that crosses over is therefore never reused early.
 """
 
+import sys
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
@@ -68,6 +69,7 @@ class CaptureStream:
             raise GraphError(
                 f"The capture of {key} was asked for inside another capture.", "Capture one at a time."
             )
+        handled_before = sys.exception()
         started = perf_counter()
         graph = self.module.CUDAGraph(keep_graph=True)
         try:
@@ -79,7 +81,10 @@ class CaptureStream:
                 output = forward()
         except Exception as error:
             self._end_capture(graph)
-            raise first_error(error) from None
+            first = first_error(error, handled_before=handled_before)
+            if first is error:
+                raise
+            raise first from None
         return CapturedGraph(key, graph, output, capture_seconds=perf_counter() - started)
 
     def _end_capture(self, graph: Any) -> None:
@@ -98,8 +103,14 @@ class CaptureStream:
                     raise
 
 
-def first_error(error: BaseException) -> BaseException:
-    """The earliest error behind `error`: whatever follows it in a capture is its consequence."""
-    while error.__context__ is not None and not error.__suppress_context__:
-        error = error.__context__
-    return error
+def first_error(error: BaseException, *, handled_before: BaseException | None = None) -> BaseException:
+    """The earliest error behind `error`: whatever follows it in a capture is its consequence.
+
+    handled_before: the exception that was being handled when the capture began. Python chains it too, but it is
+    no part of the story.
+    """
+    while True:
+        earlier = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        if earlier is None or earlier is handled_before:
+            return error
+        error = earlier

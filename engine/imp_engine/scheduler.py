@@ -9,13 +9,17 @@ from collections.abc import Iterable
 
 from imp_engine.decode import DecodeBatch, plan_decode
 from imp_engine.engine_config import EngineConfig
+from imp_engine.errors import RequestError
 from imp_engine.kv_cache import BlockAllocator
 from imp_engine.prefill import PrefillChunk, plan_chunks
 from imp_engine.sequence import Sequence
 
 
 class Scheduler:
-    """Hands out steps until every request is done. Pure bookkeeping: it never touches the device."""
+    """Hands out steps until every request is done. Pure bookkeeping: it never touches the device.
+
+    Raises `RequestError` at once if a request needs more pages than are free now.
+    """
 
     def __init__(self, config: EngineConfig, allocator: BlockAllocator, requests: Iterable[Sequence]) -> None:
         self.config = config
@@ -24,6 +28,8 @@ class Scheduler:
         self.running: list[Sequence] = []
         self._chunks: deque[PrefillChunk] = deque()
         self._prefilled_last = False
+        for sequence in self.waiting:
+            self._refuse_what_never_fits(sequence)
 
     def next_step(self) -> PrefillChunk | DecodeBatch | None:
         """The next step, or None when all requests are done."""
@@ -61,3 +67,12 @@ class Scheduler:
             sequence = self.waiting.popleft()
             sequence.block_table = self.allocator.allocate(needed)
             self._chunks.extend(plan_chunks(sequence, self.config))
+
+    def _refuse_what_never_fits(self, sequence: Sequence) -> None:
+        """A request that can never be admitted must not wait for ever."""
+        needed = self.config.blocks_for(sequence.max_tokens)
+        if needed > self.allocator.num_free:
+            raise RequestError(
+                f"The request needs {needed} KV blocks, and {self.allocator.num_free} are free.",
+                "Shorten the request, release other sequences, or raise num_blocks.",
+            )

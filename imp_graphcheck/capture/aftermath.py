@@ -14,6 +14,11 @@ _CAUSES = {
     -signal.SIGSEGV: "native code touched host memory that is not there",
     -signal.SIGABRT: "native code gave up on an error that it could not report",
 }
+_HEARTBEATS = {
+    True: "; it was still running, so it waited for something, most likely the device",
+    False: "; its interpreter had stopped answering, so it was stuck in native code",
+    None: "",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,14 +43,12 @@ def after_death(run: Run, ending: Died | Hung, seen: LastSeen, log_tail: tuple[s
     """The run of a child that died or hung: a finding, whatever else had been seen."""
     match ending:
         case Died(how=how, returncode=returncode):
-            what, advice = f"the process {how}", _CAUSES.get(returncode)
+            what = f"the process {how}"
+            message, advice = f"{what} {seen.moment}", _CAUSES.get(returncode)
         case Hung(seconds=seconds, responsive=responsive):
-            reason = (
-                "it was waiting for the device" if responsive else "its interpreter did not answer either"
-            )
-            what = f"the process made no progress for {seconds:.0f} s and was killed ({reason})"
+            what = f"the process made no progress for {seconds:.0f} s"
+            message = f"{what} {seen.moment} and was killed{_HEARTBEATS[responsive]}"
             advice = "if the step is only slow, raise --timeout"
-    message = f"{seen.moment}, {what}"
     remedy = "; ".join(filter(None, (advice, *_where_to_look(run, log_tail))))
     finding = Finding(
         code=DEATH_CODE, severity="error", confidence="confirmed", message=message, remedy=remedy

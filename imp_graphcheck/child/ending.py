@@ -37,10 +37,13 @@ class Died:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hung:
-    """It made no progress for `seconds` and was killed. `responsive` says whether heartbeats still arrived."""
+    """It made no progress for `seconds` and was killed.
+
+    `responsive` says whether heartbeats arrived to the end; None for a child that never sent one.
+    """
 
     seconds: float
-    responsive: bool
+    responsive: bool | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -110,7 +110,8 @@ class _Listener:
         self._timeout = timeout
         self._pending = b""
         self._last_word: Finished | Rejected | Crashed | None = None
-        self._progress_at = self._heartbeat_at = time.monotonic()
+        self._progress_at = time.monotonic()
+        self._heartbeat_at: float | None = None
 
     def listen(self) -> Ending:
         """Handle events until the child has said its last word, died, hung, or the user interrupts."""
@@ -146,9 +147,10 @@ class _Listener:
                 raise ChannelError(
                     f"the child process sent {line[:80]!r}, which is no event: {error}"
                 ) from error
-            self._heartbeat_at = time.monotonic()
-            if not isinstance(event, Heartbeat):
-                self._progress_at = self._heartbeat_at
+            if isinstance(event, Heartbeat):
+                self._heartbeat_at = time.monotonic()
+            else:
+                self._progress_at = time.monotonic()
             if isinstance(event, Finished | Rejected | Crashed):
                 self._last_word = event
             self._on_event(event)
@@ -185,9 +187,10 @@ class _Listener:
 
     def _hung(self) -> Hung:
         now = time.monotonic()
-        return Hung(
-            seconds=now - self._progress_at, responsive=now - self._heartbeat_at < HEARTBEAT_STALE_SECONDS
-        )
+        responsive = None
+        if self._heartbeat_at is not None:
+            responsive = now - self._heartbeat_at < HEARTBEAT_STALE_SECONDS
+        return Hung(seconds=now - self._progress_at, responsive=responsive)
 
     def _interrupt(self) -> None:
         """Ask the child to stop, and listen to what it still has to say. A second Ctrl-C cuts this short."""

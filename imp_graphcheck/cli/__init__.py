@@ -5,6 +5,7 @@ Nothing that is imported here needs torch or pandas, so that `--help` answers at
 
 import signal
 import sys
+from io import TextIOWrapper
 from types import FrameType
 
 from imp_graphcheck.child.failure import ChildError
@@ -17,7 +18,12 @@ from imp_graphcheck.exit_codes import ExitCode
 def main() -> None:
     """Run a command and exit with its status."""
     signal.signal(signal.SIGTERM, _interrupt)
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a character must not turn a result into an error.
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
+        _check_encoding(sys.argv[1:])
         app(prog_name="imp-graphcheck")
     except UsageError as error:
         report_usage_error(error)
@@ -30,6 +36,15 @@ def main() -> None:
     except Exception as error:  # noqa: BLE001 - the last line of defence, which reports what it caught
         report_bug(error)
         sys.exit(ExitCode.INTERNAL)
+
+
+def _check_encoding(arguments: list[str]) -> None:
+    """An argument that is no text in this locale can be neither recorded nor passed on."""
+    for argument in arguments:
+        if any("\udc80" <= character <= "\udcff" for character in argument):
+            raise UsageError(
+                f"{argument!a} is not valid text in this locale.", hint="set LC_ALL=C.UTF-8, or rename it"
+            )
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -18,9 +18,7 @@ CaptureMode = Literal["global", "thread_local", "relaxed"]
 def capture(
     model: Annotated[
         str,
-        typer.Argument(
-            help="A checkpoint directory, the name of a shape, or module:factory.", show_default=False
-        ),
+        typer.Argument(metavar="MODEL", help="A checkpoint directory, a shape's name, or module:factory."),
     ],
     pp: Annotated[int, typer.Option(help="Prompt tokens of the longest request.")] = 1024,
     tg: Annotated[int, typer.Option(help="Tokens to generate after each prompt.")] = 0,
@@ -44,7 +42,9 @@ def capture(
     timeout: Annotated[float, typer.Option(help="Seconds without progress that count as a hang.")] = 600.0,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")] = False,
 ) -> None:
-    """Run the prefill of MODEL eagerly and from captured graphs, compare, and say what held.
+    """Compare eager and captured prefill.
+
+    Runs the prefill of MODEL eagerly and from captured CUDA graphs, compares them, and says what held.
 
     The run is saved as OUTPUT/runs/ID/run.json; OUTPUT/runs/latest names the newest.
     """

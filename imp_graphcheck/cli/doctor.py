@@ -11,9 +11,9 @@ from imp_graphcheck.exit_codes import ExitCode
 def doctor(
     format_: Annotated[Format, typer.Option("--format", help="What stdout carries.")] = "table",
 ) -> None:
-    """Say what this machine can do: GPU, driver, torch, extras, and which commands will work.
+    """Say what this machine can do.
 
-    Nothing on the machine is changed. The text is made to be pasted into an issue. The exit code is 0 if at
+    Shows GPU, driver, torch and extras, and which commands will work. Nothing on the machine is changed. The text is made to be pasted into an issue. The exit code is 0 if at
     least one command works here, and 1 if none does.
     """
     from imp_graphcheck.machine.examine import encode_machine, examine

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
+from io import StringIO
 from typing import Literal
 
 from rich.console import Console
@@ -18,9 +19,15 @@ def print_document(document: bytes) -> None:
 
 
 def print_rendered(render: Callable[[Console], None]) -> None:
-    """Tables. In a pipe they get a fixed width: there is no terminal to ask."""
-    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
-    _to_stdout(lambda: render(Console(width=width)))
+    """Tables. In a pipe they get a fixed width (there is no terminal to ask) and no blanks at the ends of lines."""
+    if sys.stdout.isatty():
+        _to_stdout(lambda: render(Console()))
+        return
+    page = StringIO()
+    render(Console(file=page, width=None if "COLUMNS" in os.environ else PIPE_WIDTH))
+    lines = (line.rstrip() + "\n" for line in page.getvalue().splitlines())
+    document = "".join(lines).encode(sys.stdout.encoding, errors="backslashreplace")
+    _to_stdout(lambda: _write(document))
 
 
 def _write(document: bytes) -> None:

@@ -56,6 +56,4 @@ def _save(report: str, directory: Path | None) -> Path:
 
 
 def _say(text: str) -> None:
-    # A terminal that cannot show a character must not turn one error into another.
-    encoding = sys.stderr.encoding or "ascii"
-    sys.stderr.write(text.encode(encoding, errors="backslashreplace").decode(encoding) + "\n")
+    sys.stderr.write(text + "\n")

@@ -14,7 +14,17 @@ from imp_graphcheck.record.finding import Finding
 from imp_graphcheck.record.run import CallComparison, Run, Speed
 from imp_reports.fold import Fold, agreeing, differing
 from imp_reports.headline import VERDICT_STYLES, by_severity, cause, next_command, summary
-from imp_reports.text import count, mebibytes, number, print_line, print_table, print_title, seconds, share
+from imp_reports.text import (
+    count,
+    mebibytes,
+    number,
+    print_line,
+    print_table,
+    print_title,
+    print_to_copy,
+    seconds,
+    share,
+)
 
 MAX_ROWS = 20
 """Rows of one table before the reader is sent to the JSON document."""
@@ -44,10 +54,10 @@ def print_run(run: Run, directory: Path, console: Console) -> None:
         _print_speed(run.speed, console)
     _print_notes(run, console)
     console.print()
-    print_line(console, f"saved: {directory / 'run.json'}")
+    print_to_copy(console, f"saved: {directory / 'run.json'}")
     command = next_command(run)
     if command is not None:
-        print_line(console, f"next, {command}")
+        print_to_copy(console, f"next, {command}")
 
 
 def _print_headline(run: Run, console: Console) -> None:
@@ -100,7 +110,7 @@ def _print_calls(run: Run, console: Console) -> None:
         return
     folds, odd = agreeing(run.calls), differing(run.calls)
     print_title(
-        console, f"Captured against eager: {len(odd)} of {count(len(run.calls), 'compared call')} differ"
+        console, f"Captured against eager: {count(len(run.calls), 'compared call')}, {len(odd)} differing"
     )
     if odd:
         if console.width >= WIDE:
@@ -148,7 +158,7 @@ _METRICS = ("max|d|", "noise", "KLD", "top-1", "top-5", "NaN")
 
 
 def _measured(call: CallComparison) -> tuple[str, ...]:
-    agreement = call.agreement if call.output_written is not False else f"{call.agreement}, not written"
+    agreement = "not written" if call.output_written is False else call.agreement
     return (
         agreement,
         number(call.max_abs_delta),
@@ -190,7 +200,7 @@ def _print_state(run: Run, console: Console) -> None:
         return
     changed = [state for state in run.state if state.bytes_different]
     print_title(
-        console, f"State after each pass: {len(changed)} of {count(len(run.state), 'comparison')} differ"
+        console, f"State after each pass: {count(len(run.state), 'comparison')}, {len(changed)} differing"
     )
     if not changed:
         names = sorted({state.name for state in run.state})
@@ -258,7 +268,7 @@ def _print_speed(speed: Speed, console: Console) -> None:
         console, ("arm", "median", "min", "max", "tokens/s"), rows, right=("median", "min", "max", "tokens/s")
     )
     if speed.ratio_median is not None:
-        print_line(console, f"ratio of each pair, median: {speed.ratio_median:.2f}")
+        print_line(console, f"eager / captured, median of the pairs: {speed.ratio_median:.2f}")
 
 
 def _print_notes(run: Run, console: Console) -> None:

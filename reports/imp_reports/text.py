@@ -46,6 +46,11 @@ def print_line(console: Console, *parts: str | tuple[str, str]) -> None:
     console.print(Text.assemble(*parts), soft_wrap=not console.is_terminal, highlight=False)
 
 
+def print_to_copy(console: Console, line: str) -> None:
+    """A path or a command. Never broken by us: what the terminal wraps can still be selected as one line."""
+    console.print(Text(line), soft_wrap=True, highlight=False)
+
+
 def print_title(console: Console, title: str) -> None:
     """The heading of a section, after an empty line."""
     console.print()

@@ -54,6 +54,10 @@ class Worker:
         self.run = Run(**{name: getattr(self.run, name) for name in Run.__slots__} | changes)
         save_run(self.run, self.directory)
 
+    def ready(self) -> None:
+        """Tell the test that it may interrupt."""
+        (self.directory / "ready").touch()
+
     def finish(self) -> None:
         """A clean verdict."""
         call = CallComparison(
@@ -122,13 +126,20 @@ def quits(_worker: Worker) -> None:
     os._exit(7)
 
 
-def hang(_worker: Worker) -> None:
+def hang(worker: Worker) -> None:
+    worker.ready()
     time.sleep(600)
 
 
 def hang_beating(worker: Worker) -> None:
     with worker.channel.heartbeats(0.05):
         time.sleep(600)
+
+
+def stops_beating(worker: Worker) -> None:
+    with worker.channel.heartbeats(0.05):
+        time.sleep(0.2)
+    time.sleep(600)
 
 
 def slow(worker: Worker) -> None:
@@ -139,17 +150,19 @@ def slow(worker: Worker) -> None:
     worker.finish()
 
 
-def stubborn(_worker: Worker) -> None:
+def stubborn(worker: Worker) -> None:
     """Ignores every signal that can be ignored, and has a child of its own that does too."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     print("grandchild", subprocess.Popen(["sleep", "600"]).pid, flush=True)
+    worker.ready()
     time.sleep(600)
 
 
 def polite(worker: Worker) -> None:
     """Saves its own interrupted record."""
     try:
+        worker.ready()
         time.sleep(600)
     except KeyboardInterrupt:
         worker.save(verdict="interrupted", verdict_reason="stopped after 3 of 12 replays")
@@ -198,6 +211,7 @@ BEHAVIOURS = {
         quits,
         hang,
         hang_beating,
+        stops_beating,
         slow,
         stubborn,
         polite,

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
@@ -54,6 +55,13 @@ class Trial:
             log=self.log,
         )
 
+    def wait_until_ready(self) -> None:
+        """Until the child is where a test wants to interrupt it."""
+        deadline = time.monotonic() + 30
+        while not list(self.output.glob("runs/*/ready")):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
     def names(self) -> list[str]:
         return [type(event).__name__ for event in self.events]
 
@@ -62,14 +70,14 @@ class Trial:
 def trial(tmp_path: Path) -> Iterator[Trial]:
     with tempfile.TemporaryFile() as log:
         yield Trial(tmp_path, log)
-    assert children_of(os.getpid(), tmp_path) == [], "a process was left behind"
+    assert children_of(os.getpid()) == [], "a process was left behind"
 
 
-def children_of(pid: int, marker: Path) -> list[int]:
-    """Processes that still belong to a trial: their environment or working files name `marker`, or they sleep."""
+def children_of(pid: int) -> list[int]:
+    """Living children of `pid` that are fake workers."""
     found = []
     for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit() or int(entry.name) == pid:
+        if not entry.name.isdigit():
             continue
         try:
             status = (entry / "stat").read_text().rpartition(")")[2].split()
@@ -152,6 +160,7 @@ def test_a_silent_child_is_killed(trial: Trial) -> None:
 
     assert isinstance(ending, Hung)
     assert 0.5 <= ending.seconds < 3
+    assert ending.responsive is None
 
 
 def test_heartbeats_are_no_progress(trial: Trial) -> None:
@@ -167,10 +176,10 @@ def test_a_silent_interpreter_is_told_from_a_silent_device(
 ) -> None:
     monkeypatch.setattr(process_module, "HEARTBEAT_STALE_SECONDS", 0.2)
 
-    ending = trial.run("hang", timeout=0.5)
+    ending = trial.run("stops_beating", timeout=0.8)
 
     assert isinstance(ending, Hung)
-    assert not ending.responsive
+    assert ending.responsive is False
 
 
 def test_a_slow_child_that_makes_progress_is_left_alone(trial: Trial) -> None:
@@ -189,6 +198,7 @@ def interrupting(trial: Trial, times: int = 1) -> Callable[[Event], None]:
     def on_event(event: Event) -> None:
         trial.events.append(event)
         if isinstance(event, Progress):
+            trial.wait_until_ready()
             for n in range(1, times):
                 threading.Timer(0.3 * n, os.kill, (os.getpid(), signal.SIGINT)).start()
             raise KeyboardInterrupt
@@ -222,29 +232,30 @@ def test_a_second_ctrl_c_does_not_wait(trial: Trial) -> None:
 
 def test_nothing_is_left_when_the_listener_raises(trial: Trial) -> None:
     def broken(event: Event) -> None:
-        raise RuntimeError("display is broken")
+        if isinstance(event, Progress):
+            trial.wait_until_ready()
+            raise RuntimeError("display is broken")
 
     with pytest.raises(RuntimeError, match="display"):
         trial.run("stubborn", on_event=broken)
 
+    assert_grandchild_gone(trial)
+
 
 def assert_grandchild_gone(trial: Trial) -> None:
-    lines = [line for line in tail(trial.log) if line.startswith("grandchild")]
-    if lines:  # it may have been stopped before it started one
-        assert gone(int(lines[0].split()[1]))
+    (line,) = tail(trial.log)
+    assert gone(int(line.removeprefix("grandchild ")))
 
 
 def test_a_child_does_not_survive_its_parent(tmp_path: Path) -> None:
     """The parent is killed with SIGKILL and can clean up nothing."""
     settings = msgspec.to_builtins(CaptureSettings(model="fake:stubborn", output=str(tmp_path)))
     program = (
-        "import sys, tempfile\n"
+        "import tempfile\n"
         "from imp_graphcheck.child import run_child\n"
         f"run_child([{WORKER!r}], {settings!r}, on_event=lambda e: print(e, flush=True), timeout=60,"
         " log=tempfile.TemporaryFile())\n"
     )
-    import subprocess
-
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         assert any("Progress" in line for line in parent.stdout)

@@ -1,5 +1,7 @@
 """Weights from a seed, for shapes that have no checkpoint at hand."""
 
+import zlib
+
 import torch
 from torch import Tensor
 
@@ -34,5 +36,8 @@ def _draw(weight: Tensor, generator: torch.Generator) -> None:
 
 
 def _seed_of(name: str, seed: int) -> int:
-    """A seed per tensor, so that its values do not depend on how many tensors come before it."""
-    return (seed * 1_000_003 + sum(ord(letter) * 131**place for place, letter in enumerate(name))) % 2**63
+    """A seed per tensor, so that its values do not depend on how many tensors come before it.
+
+    32 bits, because the generator of the CPU ignores the rest.
+    """
+    return zlib.crc32(f"{seed} {name}".encode())

@@ -50,7 +50,7 @@ class SimDevice:
         return {
             "device": "software GPU (sim)",
             "device_memory_bytes": str(current_gpu().arena.capacity_bytes),
-            "torch": torch.__version__,
+            "torch": str(torch.__version__),
             "host": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         }
 

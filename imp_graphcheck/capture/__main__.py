@@ -1,0 +1,56 @@
+"""The child process of `capture`: settings in on stdin, events out through a pipe, the record on disk."""
+
+import sys
+import traceback
+
+from imp_graphcheck.capture.settings import CaptureSettings
+from imp_graphcheck.child.channel import Channel, open_channel
+from imp_graphcheck.child.events import Crashed, Finished, Rejected
+from imp_graphcheck.errors import UsageError
+from imp_graphcheck.exit_codes import ExitCode
+
+
+def main() -> int:
+    """Run all stages; the exit code only says whether this process itself did its work."""
+    channel, settings = open_channel(CaptureSettings)
+    with channel.heartbeats():
+        try:
+            _run(channel, settings)
+        except UsageError as error:
+            channel.send(Rejected(error.message, error.hint))
+            return ExitCode.USAGE
+        except KeyboardInterrupt:
+            return ExitCode.INTERRUPTED
+        except BaseException as error:
+            message = f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"
+            channel.send(Crashed(message, traceback.format_exc()))
+            return ExitCode.INTERNAL
+        channel.send(Finished())
+    return ExitCode.CLEAN
+
+
+def _run(channel: Channel, settings: CaptureSettings) -> None:
+    # torch is imported here and below, so that a rejected option costs no second.
+    from imp_graphcheck.capture.recorder import Recorder
+    from imp_graphcheck.capture.session import Session
+    from imp_graphcheck.capture.stages import run_stages
+    from imp_graphcheck.device import open_device
+    from imp_graphcheck.target import resolve
+    from imp_graphcheck.target.engine import Workload
+
+    device = open_device(settings.device)
+    workload = Workload(
+        prompt_tokens=settings.pp,
+        chunk_tokens=settings.chunk,
+        requests=settings.requests,
+        decode_tokens=settings.tg,
+        seed=settings.seed,
+    )
+    program = resolve(
+        settings.model, workload=workload, dtype=settings.dtype, seed=settings.seed, fault=settings.fault
+    )
+    run_stages(Session(program, device, settings, Recorder(channel.send)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,183 @@
+"""Capture and replay. The record is on disk before each step that may kill the process."""
+
+from dataclasses import replace
+
+from imp_graphcheck.capture import state
+from imp_graphcheck.capture.distance import distance
+from imp_graphcheck.capture.outputs import HostOutput, still_poisoned, tensors_of, to_host
+from imp_graphcheck.capture.recorder import StageFailed
+from imp_graphcheck.capture.session import Answers, Session, entry, headline
+from imp_graphcheck.checks.failures import check_capture_failure, check_replay_failure
+from imp_graphcheck.record.graph import GraphTrace
+from imp_graphcheck.record.run import CallComparison
+from imp_graphcheck.target import Call
+
+SWEEPS = 2
+"""Passes over the workload in the replay stage: a first replay right after a capture proves little."""
+
+
+def capture(session: Session) -> None:
+    """Capture the graph of every key, and read it. Executes nothing of it."""
+    runner = session.program.runner
+    wanted = [call for call in session.first_calls if (call.closed or runner.closed(call.key)) is None]
+    with session.recorder.stage("capture", len(wanted)) as notes:
+        session.restore()
+        failures = 0
+        with session.device.recording():
+            for call in wanted:
+                failures += not _captured(session, call)
+                notes.step()
+        graphs = _graphs(session)
+        session.recorder.update(graphs=graphs, findings=tuple(session.findings))
+        nodes = sum(len(graph.nodes) for graph in graphs)
+        pools = sum(graph.pool_bytes or 0 for graph in graphs)
+        notes.detail = f"{len(graphs)} graphs, {nodes} nodes, {pools / 2**20:.1f} MiB in graph pools"
+        if failures:
+            notes.status = "failed"
+            notes.detail = f"{failures} of {len(wanted)} captures failed; {notes.detail}"
+        elif not wanted:
+            notes.status, notes.detail = "skipped", "no call may run through a graph"
+
+
+def replay(session: Session, answers: Answers) -> None:
+    """Every call of the workload through its graph, in two orders, each compared with the eager answer."""
+    runner = session.program.runner
+    outputs: dict[str, HostOutput] = {}
+    with session.recorder.stage("replay", SWEEPS * len(session.calls)) as notes:
+        for sweep in range(SWEEPS):
+            session.restore()
+            for call in _ordered(session, sweep):
+                outputs[f"sweep-{sweep}/{entry(call)}"] = _replayed(session, call, sweep, answers)
+                notes.step()
+            after = state.snapshot(session.program.state())
+            session.states.extend(state.compare(answers.state, after, sweep=sweep))
+        _note_replays(session)
+        replays = runner.counters.replays
+        notes.detail = f"{replays} replays in {SWEEPS} sweeps over {len(session.calls)} calls"
+        if replays == 0:
+            notes.status = "skipped"
+    session.recorder.save_tensors("captured", outputs)
+
+
+def _captured(session: Session, call: Call) -> bool:
+    """Capture the graph of `call`. What fails becomes a finding, and the other graphs are still tried."""
+    program = session.program
+    try:
+        program.prepare(call)
+        program.runner.capture(call.key, lambda: program.forward(call))
+        session.device.synchronize()
+        program.between(call)
+    except Exception as error:
+        session.findings.append(check_capture_failure(session.failure(error, call.key)))
+        session.save_findings()
+        if session.is_dead(error):
+            raise StageFailed(f"capture of {call.key}: {headline(error)}") from error
+        return False
+    return True
+
+
+def _graphs(session: Session) -> tuple[GraphTrace, ...]:
+    return tuple(
+        session.device.read_graph(
+            captured.graph, key=captured.key, capture_seconds=captured.capture_seconds
+        )
+        for captured in session.program.runner.captured.values()
+    )
+
+
+def _replayed(session: Session, call: Call, sweep: int, answers: Answers) -> HostOutput:
+    """One call of the captured arm."""
+    program, runner = session.program, session.program.runner
+    captured = runner.captured.get(call.key)
+    fallbacks = runner.counters.fallbacks.total()
+    try:
+        program.prepare(call)
+        poisoned = _poison(session, call)
+        if call.closed is not None:
+            live = runner.fall_back(call.key, call.closed, lambda: program.forward(call))
+        else:
+            live = runner.run(call.key, lambda: program.forward(call))
+        output = to_host(live)
+        session.device.synchronize()
+        program.between(call)
+    except Exception as error:
+        session.findings.append(check_replay_failure(session.failure(error, call.key)))
+        _note_replays(session)
+        raise StageFailed(f"request {call.request}, {call.label}: {headline(error)}") from error
+    through_graph = captured is not None and runner.counters.fallbacks.total() == fallbacks
+    written = not any(still_poisoned(output[index]) for index in poisoned) if poisoned else None
+    session.comparisons.append(
+        _compared(session, call, sweep, answers.outputs[call.index], output, through_graph, written)
+    )
+    return output
+
+
+def _poison(session: Session, call: Call) -> list[int]:
+    """Poison the outputs that lie in the memory of the call's own graph; returns which of them.
+
+    An output that lies elsewhere may be an input too (a cache updated in place), and must be left alone.
+    """
+    captured = session.program.runner.captured.get(call.key)
+    if captured is None or call.closed is not None:
+        return []
+    poisoned = []
+    for index, tensor in enumerate(tensors_of(captured.output)):
+        if tensor.numel() and session.device.owns(captured.graph, tensor):
+            session.device.poison(tensor)
+            poisoned.append(index)
+    return poisoned
+
+
+def _compared(
+    session: Session,
+    call: Call,
+    sweep: int,
+    base: HostOutput,
+    output: HostOutput,
+    through_graph: bool,
+    written: bool | None,
+) -> CallComparison:
+    found, noise = distance(base, output), session.noise[call.index]
+    more_bad = found.nan_count + found.inf_count > noise.nan_count + noise.inf_count
+    return CallComparison(
+        request=call.request,
+        call=call.index,
+        sweep=sweep,
+        label=call.label,
+        key=str(call.key),
+        path="replay" if through_graph else "eager",
+        agreement="nonfinite" if more_bad else "identical",
+        noise_max_abs_delta=noise.max_abs_delta,
+        max_abs_delta=found.max_abs_delta,
+        mean_abs_delta=found.mean_abs_delta,
+        bit_equal=found.bit_equal,
+        kld=found.kld,
+        kld_max=found.kld_max,
+        top1_agreement=found.top1_agreement,
+        top5_agreement=found.top5_agreement,
+        nan_count=found.nan_count,
+        inf_count=found.inf_count,
+        output_written=written,
+    )
+
+
+def _note_replays(session: Session) -> None:
+    """How often each graph was replayed, and the findings so far, into the record."""
+    runner = session.program.runner
+    counts = {str(key): captured.replays for key, captured in runner.captured.items()}
+    session.recorder.update(
+        replays=runner.counters.replays,
+        graphs=tuple(
+            replace(trace, replays=counts.get(trace.key, trace.replays))
+            for trace in session.recorder.run.graphs
+        ),
+        findings=tuple(session.findings),
+    )
+
+
+def _ordered(session: Session, sweep: int) -> list[Call]:
+    """The workload in order; in odd sweeps with its requests reversed, so that long comes before short too."""
+    if sweep % 2 == 0 or not session.program.independent_requests:
+        return list(session.calls)
+    requests = sorted({call.request for call in session.calls}, reverse=True)
+    return [call for request in requests for call in session.calls if call.request == request]

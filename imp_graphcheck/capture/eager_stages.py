@@ -1,0 +1,102 @@
+"""From nothing to what eager execution answers: load, prewarm, warm-up, eager, noise floor."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from imp_graphcheck.capture import state
+from imp_graphcheck.capture.distance import distance
+from imp_graphcheck.capture.outputs import HostOutput, to_host
+from imp_graphcheck.capture.recorder import StageFailed, environment_of
+from imp_graphcheck.capture.session import Answers, Session, entry, headline
+from imp_graphcheck.device.blame import site_of_error
+from imp_graphcheck.target import Call
+
+
+def load(session: Session) -> None:
+    """Build the program. Only when that has succeeded is there a run on disk."""
+    program, device, settings = session.program, session.device, session.settings
+    with session.recorder.stage("load") as notes:
+        target = program.load(device, settings.capture_mode)
+        keys = len(session.first_calls)
+        notes.detail = f"{target.name} on {device.kind}: {len(session.calls)} calls, {keys} graph keys"
+    session.recorder.open(
+        Path(settings.output),
+        target=target,
+        command=settings.command,
+        environment=environment_of(device.describe()),
+    )
+
+
+def prewarm(session: Session) -> None:
+    """Let the program initialise what is lazy, and remember the state it starts with."""
+    with session.recorder.stage("prewarm") as notes, _program_errors("prewarm"):
+        notes.detail = session.program.prewarm()
+        session.device.synchronize()
+        session.start = state.snapshot(session.program.state())
+
+
+def warm_up(session: Session) -> None:
+    """One eager call of every graph key, where the capture will happen."""
+    program, calls = session.program, session.first_calls
+    with session.recorder.stage("warm-up", len(calls)) as notes, _program_errors("warm-up"):
+        for call in calls:
+            program.prepare(call)
+            program.runner.warm(call.key, lambda call=call: program.forward(call))  # type: ignore[misc]
+            session.device.synchronize()
+            program.between(call)
+            notes.step()
+        notes.detail = f"one eager call for each of {len(calls)} graph keys, on the capture stream"
+
+
+def eager(session: Session) -> Answers:
+    """Every call eagerly. These are the answers that replays are held against."""
+    answers = Answers()
+    with session.recorder.stage("eager", len(session.calls)) as notes, _program_errors("eager"):
+        session.restore()
+        for call in session.calls:
+            answers.outputs[call.index] = _called(session, call)
+            notes.step()
+        answers.state = state.snapshot(session.program.state())
+        values = sum(tensor.numel() for output in answers.outputs.values() for tensor in output)
+        notes.detail = f"{len(session.calls)} calls, {values} output values, {len(answers.state)} state tensors"
+    session.recorder.save_tensors(
+        "eager", {entry(call): answers.outputs[call.index] for call in session.calls}
+    )
+    return answers
+
+
+def noise_floor(session: Session, answers: Answers) -> None:
+    """Every call eagerly again, from the same state: what `equal` means for this program."""
+    with session.recorder.stage("noise floor", len(session.calls)) as notes, _program_errors("noise floor"):
+        session.restore()
+        for call in session.calls:
+            again = _called(session, call)
+            session.noise[call.index] = distance(answers.outputs[call.index], again)
+            notes.step()
+        floor = max((found.max_abs_delta or 0.0 for found in session.noise.values()), default=0.0)
+        exact = all(found.bit_equal == 1.0 for found in session.noise.values())
+        notes.detail = (
+            "eager equals eager bit for bit" if exact else f"eager against eager: max |delta| {floor:.3g}"
+        )
+
+
+def _called(session: Session, call: Call) -> HostOutput:
+    session.program.prepare(call)
+    output = to_host(session.program.forward(call))
+    session.program.between(call)
+    return output
+
+
+@contextmanager
+def _program_errors(stage: str) -> Iterator[None]:
+    """A program that fails eagerly cannot be checked: say where it failed, and stop."""
+    try:
+        yield
+    except Exception as error:
+        site = site_of_error(error)
+        if site is None:
+            raise  # no line of the program is involved: the mistake is ours
+        raise StageFailed(
+            f"the program fails without graphs, in {stage} at {site}: {type(error).__name__}: {headline(error)}"
+        ) from error

@@ -1,0 +1,150 @@
+"""Keeps the record of a run: every change goes to disk at once, and every stage is announced."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+
+from imp_graphcheck import __version__
+from imp_graphcheck.capture.outputs import HostOutput
+from imp_graphcheck.child.events import Event, Progress, RunStarted, StageFinished, StageStarted
+from imp_graphcheck.errors import UsageError
+from imp_graphcheck.record.run import Run, Stage, StageStatus, Target
+from imp_graphcheck.record.store import save_run
+
+
+class StageFailed(Exception):
+    """A stage could not do its work, for the reason given; the stages after it make no sense any more."""
+
+
+class StageNotes:
+    """What a stage has to say when it is over. `status` is changed by a stage that did not do its work."""
+
+    def __init__(self, send: Callable[[Event], None]) -> None:
+        self.detail = ""
+        self.status: StageStatus = "ok"
+        self._send = send
+        self._done = 0
+
+    def step(self) -> None:
+        """One more step of the stage is behind us."""
+        self._done += 1
+        self._send(Progress(self._done))
+
+
+class Recorder:
+    """The run as it grows. Before `open`, there is nothing on disk: bad input leaves no trace."""
+
+    def __init__(self, send: Callable[[Event], None]) -> None:
+        self._send = send
+        self._stages: tuple[Stage, ...] = ()
+        self.directory: Path | None = None
+        self.run: Run
+
+    def open(
+        self, output: Path, *, target: Target, command: tuple[str, ...], environment: dict[str, str]
+    ) -> None:
+        """Make the run directory, `<output>/runs/<id>`, and save the record in it."""
+        started = datetime.now().astimezone()
+        directory = _new_directory(output / "runs", f"{started:%Y%m%d-%H%M%S}-{_plain(target.name)}")
+        self.run = Run(
+            id=directory.name,
+            command=command,
+            tool_version=__version__,
+            started_at=started.isoformat(timespec="seconds"),
+            environment=environment,
+            target=target,
+            stages=self._stages,
+        )
+        self.directory = directory
+        save_run(self.run, directory)
+        self._send(RunStarted(str(directory)))
+
+    def update(self, **changes: Any) -> None:
+        """Change fields of the record and save it."""
+        self.run = replace(self.run, **changes)
+        self.save()
+
+    def save(self) -> None:
+        """Write the record to disk, if it is open."""
+        if self.directory is not None:
+            save_run(self.run, self.directory)
+
+    def save_tensors(self, name: str, outputs: dict[str, HostOutput]) -> None:
+        """Write outputs to `<name>.safetensors` beside the record, one entry per tensor."""
+        if self.directory is None:
+            return
+        tensors = {
+            f"{label}/{index}": tensor.contiguous()
+            for label, output in outputs.items()
+            for index, tensor in enumerate(output)
+            if not tensor.is_complex()
+        }
+        temporary = self.directory / f".{name}.safetensors"
+        save_file(tensors, temporary)
+        temporary.replace(self.directory / f"{name}.safetensors")
+
+    @contextmanager
+    def stage(self, name: str, total: int | None = None) -> Iterator[StageNotes]:
+        """Announce a stage, time it, and add it to the record when it ends, however it ends."""
+        self._send(StageStarted(name, total))
+        started, notes = time.perf_counter(), StageNotes(self._send)
+        try:
+            yield notes
+        except UsageError:
+            raise
+        except BaseException as error:
+            notes.status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+            notes.detail = notes.detail or _first_line(error)
+            self._finish(name, notes, started)
+            raise
+        self._finish(name, notes, started)
+
+    def skip(self, name: str, why: str) -> None:
+        """Note a stage that was not run."""
+        self._add(Stage(name=name, status="skipped", seconds=0.0, detail=why))
+
+    def _finish(self, name: str, notes: StageNotes, started: float) -> None:
+        seconds = time.perf_counter() - started
+        self._add(Stage(name=name, status=notes.status, seconds=seconds, detail=notes.detail))
+
+    def _add(self, stage: Stage) -> None:
+        self._stages = (*self._stages, stage)
+        if self.directory is not None:
+            self.update(stages=self._stages)
+        self._send(StageFinished(stage))
+
+
+def _first_line(error: BaseException) -> str:
+    if isinstance(error, StageFailed | KeyboardInterrupt):
+        return str(error)
+    text = next(iter(str(error).splitlines()), "")
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _plain(name: str) -> str:
+    kept = "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in name)
+    return kept.strip(".-")[:60] or "target"
+
+
+def _new_directory(parent: Path, name: str) -> Path:
+    parent.mkdir(parents=True, exist_ok=True)
+    for number in range(1000):
+        directory = parent / (name if number == 0 else f"{name}-{number}")
+        try:
+            directory.mkdir()
+        except FileExistsError:
+            continue
+        return directory
+    raise UsageError(f"{parent}: too many runs were started in this second.", hint="try again")
+
+
+def environment_of(device_facts: dict[str, str]) -> dict[str, str]:
+    """The facts of the device with the versions that a reader of the record needs."""
+    return {"imp-graphcheck": __version__, **device_facts, "torch": str(torch.__version__)}

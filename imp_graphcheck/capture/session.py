@@ -1,0 +1,94 @@
+"""What the stages of one run share: the program, the device, the record, and what was learnt so far."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+
+from imp_graphcheck.capture.outputs import HostOutput
+from imp_graphcheck.capture.recorder import Recorder
+from imp_graphcheck.capture.settings import CaptureSettings
+from imp_graphcheck.capture.state import Snapshot, restore
+from imp_graphcheck.checks.failures import Failure
+from imp_graphcheck.device import Device
+from imp_graphcheck.device.blame import site_of_error
+from imp_graphcheck.record.finding import Finding
+from imp_graphcheck.record.run import CallComparison, Distance, StateComparison
+from imp_graphcheck.target import Call, Program
+
+
+@dataclass(slots=True)
+class Answers:
+    """What an eager arm answered: host copies of outputs by call index, and the state it left behind."""
+
+    outputs: dict[int, HostOutput] = field(default_factory=dict)
+    state: Snapshot = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Session:
+    """One run of `capture`. `start` is the persistent state that every arm begins with."""
+
+    program: Program
+    device: Device
+    settings: CaptureSettings
+    recorder: Recorder
+    start: Snapshot = field(default_factory=dict)
+    noise: dict[int, Distance] = field(default_factory=dict)
+    comparisons: list[CallComparison] = field(default_factory=list)
+    states: list[StateComparison] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        return self.program.calls
+
+    @property
+    def first_calls(self) -> list[Call]:
+        """The first call of every graph key, in the order of the workload."""
+        first: dict[Hashable, Call] = {}
+        for call in self.calls:
+            first.setdefault(call.key, call)
+        return list(first.values())
+
+    def restore(self) -> None:
+        """Set the program's persistent state back to the start."""
+        restore(self.program.state(), self.start)
+
+    def save_findings(self) -> None:
+        """Put the findings so far on disk."""
+        self.recorder.update(findings=tuple(self.findings))
+
+    def failure(self, error: BaseException, graph: object) -> Failure:
+        """`error` as a record: what the device says of it, and the line of the program it came from."""
+        explained = self.device.explain(error)
+        site = site_of_error(error)
+        text = str(error) or type(error).__name__
+        if explained is None:
+            return Failure(text=f"{type(error).__name__}: {text}", graph=str(graph), launch_site=site)
+        return Failure(
+            text=text,
+            name=explained.name,
+            number=explained.number,
+            graph=str(graph),
+            node=explained.graph_node,
+            kernel=explained.kernel,
+            argument=explained.argument,
+            address=explained.address,
+            allocation_site=explained.allocation_site,
+            free_site=explained.free_site,
+            launch_site=explained.launch_site or site,
+        )
+
+    def is_dead(self, error: BaseException) -> bool:
+        """Whether `error` ended the device's context: nothing can run in this process any more."""
+        explained = self.device.explain(error)
+        return explained is not None and explained.sticky
+
+
+def entry(call: Call) -> str:
+    """The name of a call in the saved tensors."""
+    return f"call-{call.index:04d}"
+
+
+def headline(error: BaseException) -> str:
+    """An error in one line."""
+    return next(iter(str(error).splitlines()), "") or type(error).__name__

@@ -1,0 +1,56 @@
+"""Is the graph faster? The whole workload in both arms, back to back, in alternating order."""
+
+import time
+from statistics import median
+
+from imp_graphcheck.capture.recorder import StageFailed
+from imp_graphcheck.capture.session import Session, headline
+from imp_graphcheck.checks.failures import check_replay_failure
+from imp_graphcheck.record.run import Speed
+
+
+def speed(session: Session) -> None:
+    """`--reps` pairs. Nothing is copied to the host, poisoned or compared in here."""
+    reps, recorder = session.settings.reps, session.recorder
+    if reps == 0 or not session.program.runner.counters.replays:
+        recorder.skip("speed", "--reps 0" if reps == 0 else "nothing was replayed")
+        return
+    eager: list[float] = []
+    captured: list[float] = []
+    with recorder.stage("speed", reps) as notes:
+        try:
+            for rep in range(reps):
+                arms = [(False, eager), (True, captured)]
+                for through_graph, seconds in arms if rep % 2 == 0 else reversed(arms):
+                    seconds.append(_timed(session, through_graph))
+                notes.step()
+        except Exception as error:
+            session.findings.append(check_replay_failure(session.failure(error, "the speed stage")))
+            session.save_findings()
+            raise StageFailed(headline(error)) from error
+        ratio = median(slow / fast for slow, fast in zip(eager, captured, strict=True))
+        recorder.update(
+            speed=Speed(
+                eager_seconds=tuple(eager),
+                captured_seconds=tuple(captured),
+                tokens=sum(call.tokens or 0 for call in session.calls) or None,
+                ratio_median=ratio,
+            )
+        )
+        notes.detail = f"captured runs at {ratio:.2f} times the speed of eager (median of {reps} alternating pairs)"
+
+
+def _timed(session: Session, through_graph: bool) -> float:
+    program, device = session.program, session.device
+    session.restore()
+    device.synchronize()
+    started = time.perf_counter()
+    for call in session.calls:
+        program.prepare(call)
+        if through_graph and call.closed is None:
+            program.runner.run(call.key, lambda call=call: program.forward(call))  # type: ignore[misc]
+        else:
+            program.forward(call)
+        program.between(call)
+    device.synchronize()
+    return time.perf_counter() - started

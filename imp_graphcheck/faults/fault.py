@@ -1,0 +1,26 @@
+"""What a fault of the reference engine is."""
+
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from imp_engine.engine import Engine
+
+
+class EngineFault(Protocol):
+    """A mistake of imp's history (github.com/kekzl/imp), put into the engine while the context is active.
+
+    `name` is what the user types, `code` the rule it must fire, `history` where it happened.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def code(self) -> str: ...
+
+    @property
+    def history(self) -> str: ...
+
+    def applied(self, engine: Engine) -> AbstractContextManager[None]:
+        """Patch `engine`, and undo it at the end."""
+        ...

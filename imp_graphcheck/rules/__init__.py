@@ -1,0 +1,5 @@
+"""The catalogue of what can be found."""
+
+from imp_graphcheck.rules.catalogue import RULES, Rule
+
+__all__ = ["RULES", "Rule"]
