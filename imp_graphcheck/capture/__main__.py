@@ -21,7 +21,7 @@ def main() -> int:
             return ExitCode.USAGE
         except KeyboardInterrupt:
             return ExitCode.INTERRUPTED
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - the last frame of the process: the parent is told everything
             message = f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"
             channel.send(Crashed(message, traceback.format_exc()))
             return ExitCode.INTERNAL

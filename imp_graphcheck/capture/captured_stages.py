@@ -5,7 +5,7 @@ from dataclasses import replace
 from imp_graphcheck.capture import state
 from imp_graphcheck.capture.distance import distance
 from imp_graphcheck.capture.outputs import HostOutput, still_poisoned, tensors_of, to_host
-from imp_graphcheck.capture.recorder import StageFailed
+from imp_graphcheck.capture.recorder import StageError
 from imp_graphcheck.capture.session import Answers, Session, entry, headline
 from imp_graphcheck.checks.failures import check_capture_failure, check_replay_failure
 from imp_graphcheck.record.graph import GraphTrace
@@ -70,17 +70,16 @@ def _captured(session: Session, call: Call) -> bool:
     except Exception as error:
         session.findings.append(check_capture_failure(session.failure(error, call.key)))
         session.save_findings()
+        session.closed[call.key] = f"its capture failed: {headline(error)}"
         if session.is_dead(error):
-            raise StageFailed(f"capture of {call.key}: {headline(error)}") from error
+            raise StageError(f"capture of {call.key}: {headline(error)}") from error
         return False
     return True
 
 
 def _graphs(session: Session) -> tuple[GraphTrace, ...]:
     return tuple(
-        session.device.read_graph(
-            captured.graph, key=captured.key, capture_seconds=captured.capture_seconds
-        )
+        session.device.read_graph(captured.graph, key=captured.key, capture_seconds=captured.capture_seconds)
         for captured in session.program.runner.captured.values()
     )
 
@@ -93,8 +92,9 @@ def _replayed(session: Session, call: Call, sweep: int, answers: Answers) -> Hos
     try:
         program.prepare(call)
         poisoned = _poison(session, call)
-        if call.closed is not None:
-            live = runner.fall_back(call.key, call.closed, lambda: program.forward(call))
+        closed = call.closed or session.closed.get(call.key)
+        if closed is not None:
+            live = runner.fall_back(call.key, closed, lambda: program.forward(call))
         else:
             live = runner.run(call.key, lambda: program.forward(call))
         output = to_host(live)
@@ -103,7 +103,7 @@ def _replayed(session: Session, call: Call, sweep: int, answers: Answers) -> Hos
     except Exception as error:
         session.findings.append(check_replay_failure(session.failure(error, call.key)))
         _note_replays(session)
-        raise StageFailed(f"request {call.request}, {call.label}: {headline(error)}") from error
+        raise StageError(f"request {call.request}, {call.label}: {headline(error)}") from error
     through_graph = captured is not None and runner.counters.fallbacks.total() == fallbacks
     written = not any(still_poisoned(output[index]) for index in poisoned) if poisoned else None
     session.comparisons.append(
@@ -118,7 +118,7 @@ def _poison(session: Session, call: Call) -> list[int]:
     An output that lies elsewhere may be an input too (a cache updated in place), and must be left alone.
     """
     captured = session.program.runner.captured.get(call.key)
-    if captured is None or call.closed is not None:
+    if captured is None:
         return []
     poisoned = []
     for index, tensor in enumerate(tensors_of(captured.output)):
@@ -157,6 +157,7 @@ def _compared(
         top5_agreement=found.top5_agreement,
         nan_count=found.nan_count,
         inf_count=found.inf_count,
+        layouts=found.layouts,
         output_written=written,
     )
 
@@ -176,8 +177,5 @@ def _note_replays(session: Session) -> None:
 
 
 def _ordered(session: Session, sweep: int) -> list[Call]:
-    """The workload in order; in odd sweeps with its requests reversed, so that long comes before short too."""
-    if sweep % 2 == 0 or not session.program.independent_requests:
-        return list(session.calls)
-    requests = sorted({call.request for call in session.calls}, reverse=True)
-    return [call for request in requests for call in session.calls if call.request == request]
+    """In odd sweeps the requests come in reverse order, so that short follows long and long follows short."""
+    return session.reversed_calls if sweep % 2 and session.reversible else list(session.calls)

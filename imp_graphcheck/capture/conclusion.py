@@ -1,5 +1,7 @@
 """What it all means: the comparison, the evidence behind it, and the verdict."""
 
+from collections import Counter
+
 from imp_graphcheck.capture.distance import distance
 from imp_graphcheck.capture.outputs import HostOutput
 from imp_graphcheck.capture.session import Answers, Session
@@ -14,12 +16,10 @@ def compare(session: Session) -> None:
     """Judge every replay against the noise floor, and the state byte for byte."""
     with session.recorder.stage("compare") as notes:
         _judge(session)
-        count = {word: 0 for word in ("identical", "noise", "diverged", "nonfinite")}
-        for comparison in session.comparisons:
-            count[comparison.agreement] += 1
+        count = Counter(comparison.agreement for comparison in session.comparisons)
         changed = sum(bool(tensor.bytes_different) for tensor in session.states)
         states = f"; {changed} of {len(session.states)} state tensors differ" if session.states else ""
-        notes.detail = ", ".join(f"{number} {word}" for word, number in count.items() if number) + states
+        notes.detail = ", ".join(f"{number} {word}" for word, number in count.most_common()) + states
         if count["diverged"] or count["nonfinite"] or changed:
             notes.status = "failed"
 

@@ -5,6 +5,8 @@ agreement over rows (llama.cpp's `--kl-divergence` reports the same). Rows with 
 and left out, so that one NaN does not hide the rest.
 """
 
+from dataclasses import replace
+
 import torch
 
 from imp_graphcheck.capture.outputs import HostOutput
@@ -17,25 +19,23 @@ _ROWS_AT_ONCE = 256
 
 
 def distance(base: HostOutput, test: HostOutput) -> Distance:
-    """The distance of `test` from `base`: tensors of equal number, shapes and dtypes.
-
-    Raises ValueError when they are not comparable.
-    """
-    if [(t.shape, t.dtype) for t in base] != [(t.shape, t.dtype) for t in test]:
-        raise ValueError(f"outputs differ in layout: {_layout(base)} and {_layout(test)}")
+    """The distance of `test` from `base`. Outputs of different shapes or dtypes have no figures, only `layouts`."""
+    if _layout(base) != _layout(test):
+        layouts = f"{_layout(test)} instead of {_layout(base)}"
+        return Distance(max_abs_delta=None, mean_abs_delta=None, bit_equal=0.0, layouts=layouts)
     total = sum(tensor.numel() for tensor in base)
     equal = sum(_bit_equal(b, t) for b, t in zip(base, test, strict=True))
     deltas = torch.cat([torch.zeros(0, dtype=torch.float64), *map(_deltas, base, test)])
     bad = [t for t in test if t.is_floating_point() or t.is_complex()]
-    logits = next((pair for pair in zip(base, test, strict=True) if _is_logits(pair[0])), None)
-    return Distance(
+    found = Distance(
         max_abs_delta=float(deltas.max()) if deltas.numel() else None,
         mean_abs_delta=float(deltas.mean()) if deltas.numel() else None,
         bit_equal=equal / total if total else 1.0,
         nan_count=sum(int(tensor.isnan().sum()) for tensor in bad),
         inf_count=sum(int(tensor.isinf().sum()) for tensor in bad),
-        **(_logit_distance(*logits) if logits is not None else {}),
     )
+    logits = next((pair for pair in zip(base, test, strict=True) if _is_logits(pair[0])), None)
+    return found if logits is None else _with_logits(found, *logits)
 
 
 def _layout(output: HostOutput) -> str:
@@ -64,25 +64,25 @@ def _is_logits(tensor: torch.Tensor) -> bool:
     return tensor.is_floating_point() and tensor.dim() >= 2 and tensor.shape[-1] >= LEAST_CLASSES
 
 
-def _logit_distance(base: torch.Tensor, test: torch.Tensor) -> dict[str, float | None]:
+def _with_logits(found: Distance, base: torch.Tensor, test: torch.Tensor) -> Distance:
     rows = base.reshape(-1, base.shape[-1]), test.reshape(-1, test.shape[-1])
     finite = rows[0].isfinite().all(dim=-1) & rows[1].isfinite().all(dim=-1)
     if not finite.any():
-        return {"kld": None, "kld_max": None, "top1_agreement": None, "top5_agreement": None}
+        return found
     kld, top1, top5 = [], [], []
     # Row blocks bound the memory: float64 copies of a vocabulary of 150,000 are 1.2 MB a row.
     for base_rows, test_rows in zip(
-        rows[0][finite].split(_ROWS_AT_ONCE), rows[1][finite].split(_ROWS_AT_ONCE), strict=True
+        torch.split(rows[0][finite], _ROWS_AT_ONCE), torch.split(rows[1][finite], _ROWS_AT_ONCE), strict=True
     ):
         p, q = base_rows.double().log_softmax(-1), test_rows.double().log_softmax(-1)
         kld.append((p.exp() * (p - q)).sum(-1).clamp_min(0.0))
         base_top, test_top = (block.topk(_TOP, dim=-1).indices for block in (base_rows, test_rows))
         top1.append((base_top[:, 0] == test_top[:, 0]).double())
-        shared = (base_top.unsqueeze(-1) == test_top.unsqueeze(-2)).any(-1)
-        top5.append(shared.double().mean(-1))
-    return {
-        "kld": float(torch.cat(kld).mean()),
-        "kld_max": float(torch.cat(kld).max()),
-        "top1_agreement": float(torch.cat(top1).mean()),
-        "top5_agreement": float(torch.cat(top5).mean()),
-    }
+        top5.append((base_top.unsqueeze(-1) == test_top.unsqueeze(-2)).any(-1).double().mean(-1))
+    return replace(
+        found,
+        kld=float(torch.cat(kld).mean()),
+        kld_max=float(torch.cat(kld).max()),
+        top1_agreement=float(torch.cat(top1).mean()),
+        top5_agreement=float(torch.cat(top5).mean()),
+    )

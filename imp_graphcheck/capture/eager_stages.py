@@ -7,9 +7,10 @@ from pathlib import Path
 from imp_graphcheck.capture import state
 from imp_graphcheck.capture.distance import distance
 from imp_graphcheck.capture.outputs import HostOutput, to_host
-from imp_graphcheck.capture.recorder import StageFailed, environment_of
+from imp_graphcheck.capture.recorder import StageError, environment_of
 from imp_graphcheck.capture.session import Answers, Session, entry, headline
 from imp_graphcheck.device.blame import site_of_error
+from imp_graphcheck.record.run import Distance
 from imp_graphcheck.target import Call
 
 
@@ -59,7 +60,9 @@ def eager(session: Session) -> Answers:
             notes.step()
         answers.state = state.snapshot(session.program.state())
         values = sum(tensor.numel() for output in answers.outputs.values() for tensor in output)
-        notes.detail = f"{len(session.calls)} calls, {values} output values, {len(answers.state)} state tensors"
+        notes.detail = (
+            f"{len(session.calls)} calls, {values} output values, {len(answers.state)} state tensors"
+        )
     session.recorder.save_tensors(
         "eager", {entry(call): answers.outputs[call.index] for call in session.calls}
     )
@@ -67,18 +70,39 @@ def eager(session: Session) -> Answers:
 
 
 def noise_floor(session: Session, answers: Answers) -> None:
-    """Every call eagerly again, from the same state: what `equal` means for this program."""
+    """Every call eagerly again, from the same state: what `equal` means for this program.
+
+    Where requests are said to be independent they run in reverse order, and only if that changes nothing will the
+    captured arm be run in that order too.
+    """
+    claimed = session.program.independent_requests
     with session.recorder.stage("noise floor", len(session.calls)) as notes, _program_errors("noise floor"):
-        session.restore()
-        for call in session.calls:
-            again = _called(session, call)
-            session.noise[call.index] = distance(answers.outputs[call.index], again)
-            notes.step()
-        floor = max((found.max_abs_delta or 0.0 for found in session.noise.values()), default=0.0)
-        exact = all(found.bit_equal == 1.0 for found in session.noise.values())
+        session.noise = _again(session, answers, session.reversed_calls if claimed else list(session.calls))
+        session.reversible = claimed
+        if claimed and not _exact(session.noise):
+            in_order = _again(session, answers, list(session.calls))
+            if _largest(in_order) < _largest(session.noise):
+                session.noise, session.reversible = in_order, False
         notes.detail = (
-            "eager equals eager bit for bit" if exact else f"eager against eager: max |delta| {floor:.3g}"
+            "eager equals eager bit for bit"
+            if _exact(session.noise)
+            else f"eager against eager: max |delta| {_largest(session.noise):.3g}"
         )
+        if claimed and not session.reversible:
+            notes.detail += "; the order of requests matters, so they are run in one order only"
+
+
+def _again(session: Session, answers: Answers, calls: list[Call]) -> dict[int, Distance]:
+    session.restore()
+    return {call.index: distance(answers.outputs[call.index], _called(session, call)) for call in calls}
+
+
+def _exact(noise: dict[int, Distance]) -> bool:
+    return all(found.bit_equal == 1.0 for found in noise.values())
+
+
+def _largest(noise: dict[int, Distance]) -> float:
+    return max((found.max_abs_delta or 0.0 for found in noise.values()), default=0.0)
 
 
 def _called(session: Session, call: Call) -> HostOutput:
@@ -97,6 +121,6 @@ def _program_errors(stage: str) -> Iterator[None]:
         site = site_of_error(error)
         if site is None:
             raise  # no line of the program is involved: the mistake is ours
-        raise StageFailed(
+        raise StageError(
             f"the program fails without graphs, in {stage} at {site}: {type(error).__name__}: {headline(error)}"
         ) from error

@@ -19,7 +19,7 @@ from imp_graphcheck.record.run import Run, Stage, StageStatus, Target
 from imp_graphcheck.record.store import save_run
 
 
-class StageFailed(Exception):
+class StageError(Exception):
     """A stage could not do its work, for the reason given; the stages after it make no sense any more."""
 
 
@@ -122,7 +122,7 @@ class Recorder:
 
 
 def _first_line(error: BaseException) -> str:
-    if isinstance(error, StageFailed | KeyboardInterrupt):
+    if isinstance(error, StageError | KeyboardInterrupt):
         return str(error)
     text = next(iter(str(error).splitlines()), "")
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -25,7 +25,11 @@ class Answers:
 
 @dataclass(slots=True)
 class Session:
-    """One run of `capture`. `start` is the persistent state that every arm begins with."""
+    """One run of `capture`.
+
+    `start` is the persistent state that every arm begins with. `reversible`: requests gave the same answers in
+    reverse order, so the captured arm may use both orders. `closed`: keys whose capture failed, and how.
+    """
 
     program: Program
     device: Device
@@ -36,6 +40,8 @@ class Session:
     comparisons: list[CallComparison] = field(default_factory=list)
     states: list[StateComparison] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    reversible: bool = False
+    closed: dict[Hashable, str] = field(default_factory=dict)
 
     @property
     def calls(self) -> tuple[Call, ...]:
@@ -48,6 +54,12 @@ class Session:
         for call in self.calls:
             first.setdefault(call.key, call)
         return list(first.values())
+
+    @property
+    def reversed_calls(self) -> list[Call]:
+        """The workload with its requests in reverse order, each request's own calls in theirs."""
+        requests = sorted({call.request for call in self.calls}, reverse=True)
+        return [call for request in requests for call in self.calls if call.request == request]
 
     def restore(self) -> None:
         """Set the program's persistent state back to the start."""

@@ -3,7 +3,7 @@
 import time
 from statistics import median
 
-from imp_graphcheck.capture.recorder import StageFailed
+from imp_graphcheck.capture.recorder import StageError
 from imp_graphcheck.capture.session import Session, headline
 from imp_graphcheck.checks.failures import check_replay_failure
 from imp_graphcheck.record.run import Speed
@@ -12,8 +12,9 @@ from imp_graphcheck.record.run import Speed
 def speed(session: Session) -> None:
     """`--reps` pairs. Nothing is copied to the host, poisoned or compared in here."""
     reps, recorder = session.settings.reps, session.recorder
-    if reps == 0 or not session.program.runner.counters.replays:
-        recorder.skip("speed", "--reps 0" if reps == 0 else "nothing was replayed")
+    why_not = _not_worth_timing(session)
+    if why_not is not None:
+        recorder.skip("speed", why_not)
         return
     eager: list[float] = []
     captured: list[float] = []
@@ -27,7 +28,7 @@ def speed(session: Session) -> None:
         except Exception as error:
             session.findings.append(check_replay_failure(session.failure(error, "the speed stage")))
             session.save_findings()
-            raise StageFailed(headline(error)) from error
+            raise StageError(headline(error)) from error
         ratio = median(slow / fast for slow, fast in zip(eager, captured, strict=True))
         recorder.update(
             speed=Speed(
@@ -37,7 +38,20 @@ def speed(session: Session) -> None:
                 ratio_median=ratio,
             )
         )
-        notes.detail = f"captured runs at {ratio:.2f} times the speed of eager (median of {reps} alternating pairs)"
+        notes.detail = (
+            f"captured runs at {ratio:.2f} times the speed of eager (median of {reps} alternating pairs"
+            f"{session.device.timing_caveat})"
+        )
+
+
+def _not_worth_timing(session: Session) -> str | None:
+    if session.settings.reps == 0:
+        return "--reps 0"
+    if not session.program.runner.counters.replays:
+        return "nothing was replayed"
+    if any(call.agreement in ("diverged", "nonfinite") for call in session.comparisons):
+        return "the answers differ: how fast they come says nothing"
+    return None
 
 
 def _timed(session: Session, through_graph: bool) -> float:
@@ -47,7 +61,7 @@ def _timed(session: Session, through_graph: bool) -> float:
     started = time.perf_counter()
     for call in session.calls:
         program.prepare(call)
-        if through_graph and call.closed is None:
+        if through_graph and call.key in program.runner.captured and call.closed is None:
             program.runner.run(call.key, lambda call=call: program.forward(call))  # type: ignore[misc]
         else:
             program.forward(call)

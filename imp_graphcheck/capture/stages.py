@@ -3,9 +3,21 @@
 from imp_graphcheck.capture.captured_stages import capture, replay
 from imp_graphcheck.capture.conclusion import compare, conclude
 from imp_graphcheck.capture.eager_stages import eager, load, noise_floor, prewarm, warm_up
-from imp_graphcheck.capture.recorder import StageFailed
-from imp_graphcheck.capture.session import Session
+from imp_graphcheck.capture.recorder import StageError
+from imp_graphcheck.capture.session import Answers, Session
 from imp_graphcheck.capture.speed_stage import speed
+
+NAMES = (
+    "load",
+    "prewarm",
+    "warm-up",
+    "eager",
+    "noise floor",
+    "capture",
+    "replay",
+    "compare",
+    "speed",
+)
 
 
 def run_stages(session: Session) -> None:
@@ -14,7 +26,8 @@ def run_stages(session: Session) -> None:
     Raises UsageError when the program cannot be built; there is no run then.
     """
     load(session)
-    answers = None
+    answers: Answers | None = None
+    failed: str | None = None
     try:
         prewarm(session)
         warm_up(session)
@@ -24,8 +37,14 @@ def run_stages(session: Session) -> None:
         replay(session, answers)
         compare(session)
         speed(session)
-    except StageFailed as failed:
-        conclude(session, answers, str(failed))
-    else:
-        conclude(session, answers, None)
+    except StageError as failure:
+        failed = str(failure)
+        _skip_the_rest(session)
+    conclude(session, answers, failed)
     session.program.teardown()
+
+
+def _skip_the_rest(session: Session) -> None:
+    reached = session.recorder.run.stages[-1].name
+    for name in NAMES[NAMES.index(reached) + 1 :]:
+        session.recorder.skip(name, f"{reached} failed")

@@ -28,9 +28,7 @@ def compare(base: Snapshot, test: Snapshot, *, sweep: int) -> tuple[StateCompari
 
 
 def _compared(name: str, base: torch.Tensor, test: torch.Tensor, sweep: int) -> StateComparison:
-    base_bytes, test_bytes = (
-        tensor.contiguous().reshape(-1).view(torch.uint8) for tensor in (base, test)
-    )
+    base_bytes, test_bytes = (tensor.contiguous().reshape(-1).view(torch.uint8) for tensor in (base, test))
     different = base_bytes != test_bytes
     count = int(different.sum())
     return StateComparison(

@@ -75,11 +75,10 @@ def check_replay_failure(failure: Failure) -> Finding:
 
 
 def _dead_pointer(failure: Failure) -> str:
-    address = "" if failure.address is None else f" at {failure.address:#x}"
-    freed = "" if failure.free_site is None else f", freed at {failure.free_site}"
+    address = "" if failure.address is None else f", {failure.address:#x}"
     return (
-        f"illegal memory access (700) in the replay of {failure.graph}: node {failure.node} {failure.kernel} touches "
-        f"{failure.argument}{address}, allocated at {failure.allocation_site}{freed}"
+        f"illegal memory access in the replay: argument {failure.argument} of node {failure.node} {failure.kernel} "
+        f"points at memory that is not mapped{address}"
     )
 
 

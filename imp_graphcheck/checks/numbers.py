@@ -103,15 +103,23 @@ def _diverged(
     right = list(dict.fromkeys(call.label for call in of_key if call.agreement in ("identical", "noise")))
     wrong = list(dict.fromkeys(call.label for call in calls))
     contrast = f"; right at {_few(right)}, wrong at {_few(wrong)}" if right else f"; wrong at {_few(wrong)}"
-    agreement = "" if worst.top1_agreement is None else f", top-1 agreement {worst.top1_agreement:.2f}"
     return [
         _finding(
             "GC501",
-            f"request {worst.request}, {worst.label}: max |delta| {worst.max_abs_delta:.3g} against a noise floor of "
-            f"{floor:.3g}{agreement} ({len(calls)} of {len(of_key)} replays of this graph{contrast})",
+            f"request {worst.request}, {worst.label}: {_how_far(worst, floor)} "
+            f"({len(calls)} of {len(of_key)} replays of this graph{contrast})",
             key,
         )
     ]
+
+
+def _how_far(call: CallComparison, floor: float) -> str:
+    if call.layouts is not None:
+        return f"the replay answers {call.layouts}"
+    if not call.max_abs_delta:
+        return f"{1 - call.bit_equal:.2%} of the values differ in their bits, none in its number"
+    agreement = "" if call.top1_agreement is None else f", top-1 agreement {call.top1_agreement:.2f}"
+    return f"max |delta| {call.max_abs_delta:.3g} against a noise floor of {floor:.3g}{agreement}"
 
 
 def _few(labels: list[str], limit: int = 3) -> str:

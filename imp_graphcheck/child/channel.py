@@ -82,7 +82,8 @@ def die_with_parent(parent_pid: int) -> None:
     """Have the kernel kill this process when its parent dies, however the parent dies.
 
     The signal follows the thread that started this process: a parent that starts children from a thread must
-    keep that thread alive. On a system without prctl the closed event pipe alone ends the child.
+    keep that thread alive. It does not reach processes that this one started; those the parent kills, as long
+    as it is there to do so. On a system without prctl the closed event pipe alone ends the child.
     """
     if not sys.platform.startswith("linux"):
         return

@@ -139,21 +139,24 @@ class _Listener:
         return not exited
 
     def _receive(self, data: bytes) -> None:
-        *lines, self._pending = (self._pending + data).split(b"\n")
-        for line in lines:
-            try:
-                event = decode(line)
-            except msgspec.DecodeError as error:
-                raise ChannelError(
-                    f"the child process sent {line[:80]!r}, which is no event: {error}"
-                ) from error
-            if isinstance(event, Heartbeat):
-                self._heartbeat_at = time.monotonic()
-            else:
-                self._progress_at = time.monotonic()
-            if isinstance(event, Finished | Rejected | Crashed):
-                self._last_word = event
-            self._on_event(event)
+        # A line leaves the buffer only when its turn has come: Ctrl-C may strike between any two.
+        self._pending += data
+        while b"\n" in self._pending:
+            line, _, self._pending = self._pending.partition(b"\n")
+            self._handle(line)
+
+    def _handle(self, line: bytes) -> None:
+        try:
+            event = decode(line)
+        except msgspec.DecodeError as error:
+            raise ChannelError(f"the child process sent {line[:80]!r}, which is no event: {error}") from error
+        if isinstance(event, Heartbeat):
+            self._heartbeat_at = time.monotonic()
+        else:
+            self._progress_at = time.monotonic()
+        if isinstance(event, Finished | Rejected | Crashed):
+            self._last_word = event
+        self._on_event(event)
 
     def _has_exited(self) -> bool:
         """Whether the child has ended. Does not reap it, so that its group can still be signalled."""
@@ -197,6 +200,7 @@ class _Listener:
         deadline = time.monotonic() + INTERRUPT_GRACE_SECONDS
         try:
             _signal_group(self._process, signal.SIGINT)
+            self._receive(b"")
             while (remaining := deadline - time.monotonic()) > 0:
                 if not self._step(min(remaining, _POLL_SECONDS)):
                     return

@@ -52,6 +52,11 @@ class Device(Protocol):
     @property
     def module(self) -> Any: ...
 
+    @property
+    def timing_caveat(self) -> str:
+        """What must be said beside every timing, after a semicolon; empty where timings mean what they say."""
+        ...
+
     def describe(self) -> dict[str, str]:
         """What a reader needs to know of the machine: card, driver, runtime, memory, versions."""
         ...

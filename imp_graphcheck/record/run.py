@@ -29,7 +29,8 @@ class Distance:
 
     `kld` and `kld_max` are KL(base || test) in nats over the softmax of the last dimension, mean and maximum
     over rows, computed in float64; they and the agreements are None when the output has no logits-like
-    dimension or holds no finite row. `nan_count` and `inf_count` count the tested output only.
+    dimension or holds no finite row. `nan_count` and `inf_count` count the tested output only. `layouts` says how
+    shapes or dtypes differ, where they do; nothing else could be compared then.
     """
 
     max_abs_delta: float | None
@@ -41,6 +42,7 @@ class Distance:
     top5_agreement: float | None = None
     nan_count: int = 0
     inf_count: int = 0
+    layouts: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +51,8 @@ class CallComparison:
 
     `request` and `call` number the workload; `sweep` says which pass over it this replay belongs to.
     `label` describes the call in the program's own words (`q_offset 256, 256 tokens`). `noise_max_abs_delta`
-    is eager against eager on this call. The remaining fields are those of `Distance`.
+    is eager against eager on this call. `output_written` is false when the replay left the poison in its output,
+    None when the output does not belong to the graph and was not poisoned. The other fields are those of `Distance`.
     """
 
     request: int
@@ -69,6 +72,7 @@ class CallComparison:
     top5_agreement: float | None = None
     nan_count: int = 0
     inf_count: int = 0
+    layouts: str | None = None
     output_written: bool | None = None
 
 

@@ -45,7 +45,11 @@ class Workload:
         """
         longest, chunk = self.prompt_tokens, self.chunk_tokens
         short = max(1, longest // 4)
-        middle = min(longest, max(1, longest // 2 - 3 * chunk // 4 - 5)) if longest > chunk else max(1, longest - 5)
+        middle = (
+            min(longest, max(1, longest // 2 - 3 * chunk // 4 - 5))
+            if longest > chunk
+            else max(1, longest - 5)
+        )
         if self.requests == 1:
             return [longest]
         return [(short, longest, middle)[number % 3] for number in range(self.requests)]
@@ -133,9 +137,7 @@ class EngineProgram:
             logit_rows=LOGIT_ROWS,
         )
         if self._kind == "checkpoint":
-            return Engine.from_directory(
-                self._model, device.torch_device, self._dtype, config, runner=runner
-            )
+            return Engine.from_directory(self._model, device.torch_device, self._dtype, config, runner=runner)
         return Engine.from_shape(
             self._model, device.torch_device, self._dtype, self._seed, config, runner=runner
         )
@@ -197,4 +199,3 @@ class EngineProgram:
         if self._fault is not None:
             detail["fault"] = self._fault.name
         return detail
-

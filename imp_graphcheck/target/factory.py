@@ -40,7 +40,10 @@ class FactoryProgram:
         self._runner = GraphRunner(device.torch_device, capture_mode=capture_mode, enabled=True)
         name = str(getattr(self._target, "name", None) or self.spec)
         return TargetRecord(
-            name=name, kind="factory", device=device.kind, detail={"factory": self.spec, "calls": str(len(self._calls))}
+            name=name,
+            kind="factory",
+            device=device.kind,
+            detail={"factory": self.spec, "calls": str(len(self._calls))},
         )
 
     @property
@@ -100,7 +103,9 @@ class FactoryProgram:
     def _listed_calls(self) -> tuple[Call, ...]:
         payloads = list(self._ask("calls"))
         if not payloads:
-            raise UsageError(f"{self.spec}: calls() returned nothing to do.", hint="return at least two calls")
+            raise UsageError(
+                f"{self.spec}: calls() returned nothing to do.", hint="return at least two calls"
+            )
         requests = [_request_of(payload) for payload in payloads]
         self.independent_requests = all(request is not None for request in requests)
         numbers = {request: number for number, request in enumerate(dict.fromkeys(requests))}
@@ -134,7 +139,8 @@ def _factory(spec: str) -> Callable[[], Any]:
     if not callable(factory):
         known = sorted(n for n, value in vars(module).items() if callable(value) and not n.startswith("_"))
         raise UsageError(
-            f"{spec}: {place} has no factory called {name}.", hint=f"it has {', '.join(known) or 'no functions'}"
+            f"{spec}: {place} has no factory called {name}.",
+            hint=f"it has {', '.join(known) or 'no functions'}",
         )
     return factory  # type: ignore[no-any-return]
 

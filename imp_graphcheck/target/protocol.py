@@ -45,5 +45,3 @@ class Target(Protocol):
     def forward(self, call: Any) -> Output:
         """The region that is captured. Python numbers read in here are frozen by the capture."""
         ...
-
-

@@ -9,9 +9,7 @@ from imp_graphcheck.target.factory import FactoryProgram
 from imp_graphcheck.target.program import Program
 
 
-def resolve(
-    model: str, *, workload: Workload, dtype: str | None, seed: int, fault: str | None
-) -> Program:
+def resolve(model: str, *, workload: Workload, dtype: str | None, seed: int, fault: str | None) -> Program:
     """MODEL: a checkpoint directory, `module:factory` or `file.py:factory`, or the name of a shape.
 
     Raises UsageError when it is none of them, or when a fault is asked for that the program cannot have.

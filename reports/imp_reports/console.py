@@ -12,12 +12,14 @@ from rich.console import Console
 
 from imp_graphcheck.record.finding import Finding
 from imp_graphcheck.record.run import CallComparison, Run, Speed
+from imp_graphcheck.record.site import Site
 from imp_reports.fold import Fold, agreeing, differing
 from imp_reports.headline import VERDICT_STYLES, by_severity, cause, next_command, summary
 from imp_reports.text import (
     count,
     mebibytes,
     number,
+    place,
     print_line,
     print_table,
     print_title,
@@ -46,9 +48,9 @@ def print_run(run: Run, directory: Path, console: Console) -> None:
     """Print all of `run`, which is saved in `directory`."""
     _print_headline(run, console)
     _print_stages(run, console)
+    _print_graphs(run, console)
     _print_calls(run, console)
     _print_state(run, console)
-    _print_graphs(run, console)
     _print_fallbacks(run, console)
     if run.speed is not None:
         _print_speed(run.speed, console)
@@ -83,15 +85,19 @@ def _print_finding(finding: Finding, console: Console) -> None:
         ("node", None if finding.node is None else str(finding.node)),
         ("kernel", finding.kernel),
         ("argument", finding.argument),
-        ("allocated", finding.allocation_site),
-        ("freed", finding.free_site),
-        ("launched", finding.launch_site),
+        ("allocated", _in_function(finding.allocation_site)),
+        ("freed", _in_function(finding.free_site)),
+        ("launched", _in_function(finding.launch_site)),
     )
     for word, value in where:
         if value is not None:
-            print_line(console, (f"  {word:<10}", "dim"), str(value))
+            print_line(console, (f"  {word:<10}", "dim"), value)
     for consequence in finding.consequences:
         print_line(console, ("  then      ", "dim"), consequence)
+
+
+def _in_function(site: Site | None) -> str | None:
+    return None if site is None else f"{place(site)} {site.function}()"
 
 
 def _print_stages(run: Run, console: Console) -> None:

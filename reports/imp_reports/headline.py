@@ -6,7 +6,7 @@ from collections import Counter
 from imp_graphcheck.record.finding import SEVERITIES, Finding
 from imp_graphcheck.record.run import Run
 from imp_reports.fold import AGREEING
-from imp_reports.text import count
+from imp_reports.text import count, place
 
 VERDICT_STYLES = {
     "clean": "bold green",
@@ -36,9 +36,9 @@ def summary(run: Run) -> str:
 def cause(finding: Finding) -> str:
     """What line two says of a finding after its code, severity and confidence."""
     places = [
-        f"{word} at {site.file}:{site.line}"
+        f"{word} at {place(site)}"
         for word, site in (("allocated", finding.allocation_site), ("freed", finding.free_site))
-        if site is not None and f"{site.file}:{site.line}" not in finding.message
+        if site is not None and place(site) not in finding.message
     ]
     return "; ".join((finding.message.rstrip("."), *places))
 
@@ -47,12 +47,14 @@ def next_command(run: Run) -> str | None:
     """The command that makes sense after this run, with the reason, or None."""
     command = shlex.join(run.command)
     match run.verdict:
+        case "findings" if "--fault" in run.command:
+            return f"without the fault: {shlex.join(_without(run.command, '--fault'))}"
         case "findings":
             return f"after the change: {command}"
         case "interrupted" | "failed":
             return f"to start over: {command}"
         case "clean" if run.target.device == "sim":
-            return f"on a machine with an NVIDIA GPU: {shlex.join(_on_cuda(run.command))}"
+            return f"on a machine with an NVIDIA GPU: {shlex.join((*_without(run.command, '--device'), '--device', 'cuda'))}"
     return None
 
 
@@ -69,9 +71,11 @@ def _evidence(run: Run) -> str:
     return f"{replays}, {count(compared, 'compared call')} equal to eager {how}"
 
 
-def _on_cuda(command: tuple[str, ...]) -> tuple[str, ...]:
-    words = list(command)
-    if "--device" in words:
-        at = words.index("--device")
-        del words[at : at + 2]
-    return (*(word for word in words if not word.startswith("--device=")), "--device", "cuda")
+def _without(command: tuple[str, ...], option: str) -> tuple[str, ...]:
+    """`command` without `option VALUE` and `option=VALUE`."""
+    before = ("", *command)
+    return tuple(
+        word
+        for previous, word in zip(before, command, strict=False)
+        if option not in (previous, word) and not word.startswith(f"{option}=")
+    )

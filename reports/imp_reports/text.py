@@ -1,10 +1,13 @@
 """Numbers and rows, as every page writes them."""
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from imp_graphcheck.record.site import Site
 
 NOT_MEASURED = "-"
 
@@ -39,6 +42,15 @@ def count(n: int, noun: str, plural: str | None = None) -> str:
 def mebibytes(value: int | None) -> str:
     """Bytes as MiB."""
     return NOT_MEASURED if value is None else f"{value / 2**20:.1f}"
+
+
+def place(site: Site) -> str:
+    """`file:line`, the file relative to the working directory if it lies below it."""
+    return f"{Path(site.file).relative_to(Path.cwd()) if _is_below(site.file) else site.file}:{site.line}"
+
+
+def _is_below(file: str) -> bool:
+    return Path(file).is_relative_to(Path.cwd())
 
 
 def print_line(console: Console, *parts: str | tuple[str, str]) -> None:

@@ -151,10 +151,16 @@ def slow(worker: Worker) -> None:
 
 
 def stubborn(worker: Worker) -> None:
-    """Ignores every signal that can be ignored, and has a child of its own that does too."""
+    """Deaf, with a child of its own that is deaf too."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    print("grandchild", subprocess.Popen(["sleep", "600"]).pid, flush=True)
+    deaf(worker)
+
+
+def deaf(worker: Worker) -> None:
+    """Ignores every signal that can be ignored."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    print("grandchild", subprocess.Popen(["sleep", "600"]).pid, flush=True)
     worker.ready()
     time.sleep(600)
 
@@ -214,6 +220,7 @@ BEHAVIOURS = {
         stops_beating,
         slow,
         stubborn,
+        deaf,
         polite,
         leaves_grandchild,
         dies_after_finish,

@@ -213,6 +213,20 @@ def test_ctrl_c_lets_the_child_save(trial: Trial) -> None:
     assert b"stopped after 3 of 12 replays" in record.read_bytes()
 
 
+def test_events_that_had_arrived_before_ctrl_c_are_not_lost(trial: Trial) -> None:
+    """They came in one piece with the event that was being handled."""
+
+    def on_event(event: Event) -> None:
+        trial.events.append(event)
+        if len(trial.events) == 1:
+            trial.wait_until_ready()
+            raise KeyboardInterrupt
+
+    assert trial.run("polite", on_event=on_event) == Interrupted()
+
+    assert trial.names() == ["RunStarted", "StageStarted", "StageFinished", "StageStarted", "Progress"]
+
+
 def test_ctrl_c_ends_a_child_that_ignores_it(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process_module, "INTERRUPT_GRACE_SECONDS", 0.5)
 
@@ -249,7 +263,7 @@ def assert_grandchild_gone(trial: Trial) -> None:
 
 def test_a_child_does_not_survive_its_parent(tmp_path: Path) -> None:
     """The parent is killed with SIGKILL and can clean up nothing."""
-    settings = msgspec.to_builtins(CaptureSettings(model="fake:stubborn", output=str(tmp_path)))
+    settings = msgspec.to_builtins(CaptureSettings(model="fake:deaf", output=str(tmp_path)))
     program = (
         "import tempfile\n"
         "from imp_graphcheck.child import run_child\n"

@@ -51,7 +51,8 @@ def test_shapes_are_known_without_values() -> None:
 
 
 def test_the_operator_keeps_torch_s_rules() -> None:
-    torch.library.opcheck(torch.ops.imp_kernels.grouped_matmul, problem([2, 0, 3]))
+    operator = torch.ops.imp_kernels.grouped_matmul
+    torch.library.opcheck(operator, problem([2, 0, 3]), test_utils=("test_schema", "test_faketensor"))
 
 
 def test_private_devices_use_their_own_fallback() -> None:

@@ -87,8 +87,8 @@ class BindingsDriver:
         self._check(name, result)
         return values
 
-    def _invoke(self, name: str, *arguments: Any) -> Any:
-        function: Callable[..., Any] | None = getattr(self._module, name, None)
+    def _invoke(self, name: str, *arguments: Any) -> tuple[Any, ...]:
+        function: Callable[..., tuple[Any, ...]] | None = getattr(self._module, name, None)
         if function is None:
             raise DriverError(name, f"{self.label} does not have it")
         try:

@@ -8,6 +8,9 @@ from imp_graphcheck.record.graph import CopyDirection
 HOST, DEVICE, ARRAY, UNIFIED = 1, 2, 3, 4
 """CUmemorytype. UNIFIED says that the address alone tells which memory it is."""
 
+_SIDES = {HOST: True, DEVICE: False, ARRAY: False}
+"""Whether memory of a kind is the host's."""
+
 _DIRECTIONS: dict[tuple[bool, bool], CopyDirection] = {
     (True, True): "h2h",
     (True, False): "h2d",
@@ -31,9 +34,7 @@ def copy_direction(
 
 
 def _is_host(end: CopyEnd, memory_type: Callable[[int], int | None]) -> bool | None:
-    kind: int | None = end.memory_type
-    if kind == UNIFIED:
-        kind = memory_type(end.address)
-        if kind is None:
-            return True
-    return {HOST: True, DEVICE: False, ARRAY: False}.get(kind)
+    if end.memory_type != UNIFIED:
+        return _SIDES.get(end.memory_type)
+    resolved = memory_type(end.address)
+    return True if resolved is None else _SIDES.get(resolved)

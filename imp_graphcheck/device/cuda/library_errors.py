@@ -37,7 +37,9 @@ def read_library_error(text: str) -> DeviceError | None:
             "which a capture forbids; use it once before"
         )
     elif status.endswith("EXECUTION_FAILED"):
-        meaning = f"a kernel of {library} could not be launched; the cause is mostly an earlier error of the device"
+        meaning = (
+            f"a kernel of {library} could not be launched; the cause is mostly an earlier error of the device"
+        )
     else:
         meaning = f"{library} refused a call; inside a capture this is mostly an allocation or a wait that it needed"
     return DeviceError(

@@ -66,7 +66,7 @@ class Capture:
     def require_valid(self) -> None:
         """Raise 901 when an earlier call of this capture was refused."""
         if self.first_error is not None:
-            raise SimError(CAPTURE_INVALIDATED) from self.first_error
+            raise SimError(CAPTURE_INVALIDATED)
 
     def forbids_unsafe_call(self) -> bool:
         """Whether a potentially unsafe call from this thread is refused."""

@@ -46,6 +46,10 @@ class SimDevice:
     def module(self) -> ModuleType:
         return torch.get_device_module(DEVICE_TYPE)  # type: ignore[no-any-return]
 
+    @property
+    def timing_caveat(self) -> str:
+        return "; on the software GPU, which says nothing of a real one"
+
     def describe(self) -> dict[str, str]:
         return {
             "device": "software GPU (sim)",
@@ -123,7 +127,8 @@ def _first_device_error(error: BaseException) -> BaseException | None:
         seen.add(id(current))
         if isinstance(current, SimError | SimLibraryError):
             found = current
-        current = current.__cause__ or current.__context__
+        # `raise first from None` says that the context is a consequence, not a cause.
+        current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
     return found
 
 

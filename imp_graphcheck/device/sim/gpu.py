@@ -299,7 +299,7 @@ class Gpu:
             if capture.mode != "relaxed" and capture.thread != threading.get_ident():
                 raise SimError(CAPTURE_WRONG_THREAD)
             if capture.first_error is not None:
-                raise SimError(CAPTURE_INVALIDATED) from capture.first_error
+                raise SimError(CAPTURE_INVALIDATED)
             capture.require_joined()
             return capture
 

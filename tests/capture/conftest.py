@@ -1,0 +1,60 @@
+"""Runs the stages in this process, on the software GPU, and hands back the record."""
+
+import gc
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from imp_graphcheck.capture.recorder import Recorder
+from imp_graphcheck.capture.session import Session
+from imp_graphcheck.capture.settings import CaptureSettings
+from imp_graphcheck.capture.stages import run_stages
+from imp_graphcheck.child.events import Event
+from imp_graphcheck.device import open_device
+from imp_graphcheck.device.sim import reset
+from imp_graphcheck.record.run import Run
+from imp_graphcheck.record.store import load_run
+from imp_graphcheck.target import Program, resolve
+from imp_graphcheck.target.engine import Workload
+
+PROGRAMS = Path(__file__).parent / "programs.py"
+
+
+def run_program(program: Program, settings: CaptureSettings, events: list[Event]) -> Run:
+    session = Session(program, open_device("sim"), settings, Recorder(events.append))
+    run_stages(session)
+    assert session.recorder.directory is not None
+    loaded = load_run(session.recorder.directory)
+    assert loaded == session.recorder.run, "what is on disk is what was seen"
+    return loaded
+
+
+@pytest.fixture
+def events() -> list[Event]:
+    return []
+
+
+@pytest.fixture
+def check(tmp_path: Path, events: list[Event]) -> Callable[..., Run]:
+    """`check("name")` runs the factory of that name in programs.py; other models by their own word."""
+
+    def run(model: str, *, fault: str | None = None, pp: int = 256, chunk: int = 64, **options: object) -> Run:
+        open_device("sim")
+        gc.collect()
+        reset()
+        spec = f"{PROGRAMS}:{model}" if model.isidentifier() else model
+        settings = CaptureSettings(
+            model=spec, pp=pp, chunk=chunk, device="sim", output=str(tmp_path), fault=fault, **{"reps": 1, **options}  # type: ignore[arg-type]
+        )
+        workload = Workload(
+            prompt_tokens=pp,
+            chunk_tokens=chunk,
+            requests=settings.requests,
+            decode_tokens=settings.tg,
+            seed=settings.seed,
+        )
+        program = resolve(spec, workload=workload, dtype=settings.dtype, seed=0, fault=fault)
+        return run_program(program, settings, events)
+
+    return run

@@ -1,0 +1,184 @@
+"""A stand-in for `cuda.bindings.driver`: same functions, same shapes of answers, graphs made of plain Python."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+
+class Result(IntEnum):
+    CUDA_SUCCESS = 0
+    CUDA_ERROR_INVALID_VALUE = 1
+    CUDA_ERROR_ILLEGAL_ADDRESS = 700
+
+
+class MemoryType(IntEnum):
+    HOST = 1
+    DEVICE = 2
+    ARRAY = 3
+    UNIFIED = 4
+
+
+@dataclass(frozen=True)
+class Handle:
+    """The bindings' handles are objects, equal by value, that turn into integers when asked."""
+
+    value: int
+
+    def __int__(self) -> int:
+        return self.value
+
+
+@dataclass
+class FakeNode:
+    type: int
+    parameters: Any = None
+
+
+@dataclass
+class FakeBindings:
+    """Register graphs, then hand this to `BindingsDriver`. Graphs and nodes are told apart by their handles."""
+
+    graphs: dict[int, tuple[list[int], list[tuple[int, int]]]] = field(default_factory=dict)
+    made: dict[int, FakeNode] = field(default_factory=dict)
+    symbols: dict[tuple[str, int], str] = field(default_factory=dict)
+    memory: dict[int, MemoryType] = field(default_factory=dict)
+    calls: list[str] = field(default_factory=list)
+    edge_data: bool = True
+    CUpointer_attribute = SimpleNamespace(CU_POINTER_ATTRIBUTE_MEMORY_TYPE=2)
+
+    def add(self, graph: int, nodes: Sequence[FakeNode], edges: Sequence[tuple[int, int]] = ()) -> int:
+        """A graph whose node i has the handle 1000 * graph + i; edges are pairs of such i."""
+        handles = [1000 * graph + index for index in range(len(nodes))]
+        self.made.update(zip(handles, nodes, strict=True))
+        self.graphs[graph] = handles, [(handles[a], handles[b]) for a, b in edges]
+        return graph
+
+    def cuDriverGetVersion(self) -> tuple[Any, ...]:  # noqa: N802 - the names are the driver's
+        return Result.CUDA_SUCCESS, 13000
+
+    def cuGraphGetNodes(self, graph: int, count: int = 0) -> tuple[Any, ...]:  # noqa: N802
+        nodes, _ = self.graphs[graph]
+        return Result.CUDA_SUCCESS, [Handle(node) for node in nodes[:count]], len(nodes)
+
+    def cuGraphGetEdges(self, graph: int, count: int = 0) -> tuple[Any, ...]:  # noqa: N802
+        _, edges = self.graphs[graph]
+        sources, targets = ([Handle(edge[side]) for edge in edges[:count]] for side in (0, 1))
+        kinds = ([object()] * len(sources),) if self.edge_data else ()
+        return Result.CUDA_SUCCESS, sources, targets, *kinds, len(edges)
+
+    def cuGraphNodeGetType(self, node: int) -> tuple[Any, ...]:  # noqa: N802
+        self.calls.append("cuGraphNodeGetType")
+        number = self.made[node].type
+        if number > 16:
+            raise ValueError(f"{number} is not a valid CUgraphNodeType")
+        return Result.CUDA_SUCCESS, number
+
+    def _parameters(self, node: int) -> tuple[Any, ...]:
+        parameters = self.made[node].parameters
+        return parameters if isinstance(parameters, tuple) else (Result.CUDA_SUCCESS, parameters)
+
+    cuGraphKernelNodeGetParams = _parameters  # noqa: N815
+    cuGraphMemcpyNodeGetParams = _parameters  # noqa: N815
+    cuGraphMemsetNodeGetParams = _parameters  # noqa: N815
+    cuGraphMemAllocNodeGetParams = _parameters  # noqa: N815
+    cuGraphChildGraphNodeGetGraph = _parameters  # noqa: N815
+
+    def cuGraphNodeGetParams(self, node: int) -> tuple[Any, ...]:  # noqa: N802
+        if self.made[node].parameters is None:
+            raise RuntimeError('Function "cuGraphNodeGetParams" not found')
+        return self._parameters(node)
+
+    def cuFuncGetName(self, handle: int) -> tuple[Any, ...]:  # noqa: N802
+        return self._symbol("function", handle)
+
+    def cuKernelGetName(self, handle: int) -> tuple[Any, ...]:  # noqa: N802
+        return self._symbol("kernel", handle)
+
+    def _symbol(self, kind: str, handle: int) -> tuple[Any, ...]:
+        self.calls.append(kind)
+        name = self.symbols.get((kind, handle))
+        return (
+            (Result.CUDA_ERROR_INVALID_VALUE, b"") if name is None else (Result.CUDA_SUCCESS, name.encode())
+        )
+
+    def cuPointerGetAttribute(self, attribute: int, address: int) -> tuple[Any, ...]:  # noqa: N802
+        assert attribute == 2
+        kind = self.memory.get(address)
+        return (Result.CUDA_ERROR_INVALID_VALUE, 0) if kind is None else (Result.CUDA_SUCCESS, kind)
+
+
+class Make:
+    """Nodes of every type, as the bindings describe them."""
+
+    Node = FakeNode
+    Type = MemoryType
+    ILLEGAL_ADDRESS = (Result.CUDA_ERROR_ILLEGAL_ADDRESS, None)
+
+    @staticmethod
+    def kernel(func: int = 0, kern: int = 0) -> FakeNode:
+        return FakeNode(0, SimpleNamespace(func=Handle(func), kern=Handle(kern)))
+
+    @staticmethod
+    def copy(source: Any, target: Any, width: int = 64, height: int = 1, depth: int = 1) -> FakeNode:
+        """Each end is (memory type, address)."""
+        parameters = _CopyStruct(source[0], target[0])
+        for side, (kind, address) in (("src", source), ("dst", target)):
+            host = kind == MemoryType.HOST
+            setattr(parameters, f"{side}Host", address if host else 0)
+            setattr(parameters, f"{side}Device", Handle(0 if host else address))
+            setattr(parameters, f"{side}XInBytes", 0)
+        parameters.WidthInBytes, parameters.Height, parameters.Depth = width, height, depth
+        return FakeNode(1, parameters)
+
+    @staticmethod
+    def memset(element_size: int, width: int, height: int) -> FakeNode:
+        return FakeNode(2, SimpleNamespace(elementSize=element_size, width=width, height=height))
+
+    @staticmethod
+    def child(graph: int) -> FakeNode:
+        return FakeNode(4, Handle(graph))
+
+    @staticmethod
+    def alloc(size: int) -> FakeNode:
+        return FakeNode(10, SimpleNamespace(bytesize=size))
+
+    @staticmethod
+    def conditional(*bodies: int) -> FakeNode:
+        """Without bodies: a driver that does not tell them."""
+        if not bodies:
+            return FakeNode(13)
+        return FakeNode(
+            13, SimpleNamespace(conditional=SimpleNamespace(phGraph_out=[Handle(b) for b in bodies]))
+        )
+
+
+class _CopyStruct(SimpleNamespace):
+    """CUDA_MEMCPY3D: reading a memory type that the enumeration lacks raises, as in the bindings."""
+
+    def __init__(self, source: int, target: int) -> None:
+        super().__init__()
+        self._types = source, target
+
+    @property
+    def srcMemoryType(self) -> MemoryType:  # noqa: N802
+        return MemoryType(self._types[0])
+
+    @property
+    def dstMemoryType(self) -> MemoryType:  # noqa: N802
+        return MemoryType(self._types[1])
+
+
+@pytest.fixture
+def bindings() -> FakeBindings:
+    """An empty stand-in for `cuda.bindings.driver`."""
+    return FakeBindings()
+
+
+@pytest.fixture
+def make() -> type[Make]:
+    """Makes nodes for it."""
+    return Make
