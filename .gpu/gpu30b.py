@@ -24,3 +24,10 @@ print(f"eager {1024/te:.0f} tok/s, graph {1024/tg:.0f} tok/s", e.graph_runner.co
 t=time.time(); e.generate([ids[:100]],4); torch.cuda.synchronize()
 t=time.time(); out=e.generate([ids[:100]],64); torch.cuda.synchronize(); print("decode tok/s",64/(time.time()-t), out[0][:12], e.graph_runner.counters)
 print("GiB peak", torch.cuda.max_memory_allocated()/2**30, torch.cuda.memory_reserved()/2**30)
+from torch.profiler import profile, ProfilerActivity
+for what in ("decode","prefill"):
+    with profile(activities=[ProfilerActivity.CUDA]) as p:
+        if what=="decode": e.generate([ids[:100]],8)
+        else: walk(e.run)
+        torch.cuda.synchronize()
+    print(what); print("\n".join(f"{k.self_device_time_total/1e3:8.2f} ms {k.count:6d} {k.key[:90]}" for k in sorted(p.key_averages(),key=lambda k:-k.self_device_time_total)[:9]))

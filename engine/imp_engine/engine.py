@@ -171,10 +171,6 @@ class Engine:
             logits = self.runner.fall_back(step.key, step.closed, lambda: self.forward(step.key))
         else:
             logits = self.runner.run(step.key, lambda: self.forward(step.key))
-        if not isinstance(logits, Tensor):
-            raise GraphError(
-                f"The runner returned a {type(logits).__name__} for {step.key}; expected is a tensor."
-            )
         self.hooks.chunk_logits(step, logits)
         return logits
 

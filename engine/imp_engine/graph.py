@@ -20,7 +20,8 @@ from imp_engine.errors import GraphError
 Output = Tensor | Sequence["Output"] | Mapping[str, "Output"]
 """What a step may return: tensors, nested as the program likes."""
 
-Result = TypeVar("Result")
+Result = TypeVar("Result", bound=Output)
+Returned = TypeVar("Returned")
 
 
 @dataclass(slots=True)
@@ -49,14 +50,14 @@ class CaptureStream:
         self.module = module
         self.stream = module.Stream(device=device)
 
-    def run(self, forward: Callable[[], Result]) -> Result:
-        """Run `forward` eagerly on the side stream, in order with the caller's stream."""
+    def run(self, action: Callable[[], Returned]) -> Returned:
+        """Run `action` eagerly on the side stream, in order with the caller's stream."""
         caller = self.module.current_stream(self.device)
         self.stream.wait_stream(caller)
         with self.module.stream(self.stream):
-            output = forward()
+            returned = action()
         caller.wait_stream(self.stream)
-        return output
+        return returned
 
     def capture(
         self, key: Hashable, forward: Callable[[], Output], *, mode: str, pool: Any | None

@@ -15,12 +15,12 @@ Note [capture executes nothing]
 import os
 from collections import Counter
 from collections.abc import Callable, Hashable
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import torch
 
 from imp_engine.errors import ConfigError, GraphError
-from imp_engine.graph import CapturedGraph, CaptureStream, Output, graph_module
+from imp_engine.graph import CapturedGraph, CaptureStream, Output, Result, graph_module
 from imp_engine.hooks import Hooks
 from imp_engine.runner import Counters
 
@@ -62,7 +62,7 @@ class GraphRunner:
         module = graph_module(device)
         self._side = None if module is None else CaptureStream(device, module)
 
-    def run(self, key: Hashable, forward: Callable[[], Output]) -> Output:
+    def run(self, key: Hashable, forward: Callable[[], Result]) -> Result:
         """One step: a warm-up, a capture and its first replay, a replay, or an eager fallback."""
         condition = self.closed(key)
         if condition is not None:
@@ -76,19 +76,19 @@ class GraphRunner:
                 RuntimeError
             ) as error:  # torch's errors; anything else is a defect of the program and goes up
                 return self.fall_back(key, self._note_failure(key, error), forward)
-        return self.replay(key)
+        return cast(Result, self.replay(key))  # the key promises that it is the output of this step
 
     def closed(self, key: Hashable) -> str | None:
         """The condition that keeps `key` from running as a graph; None if there is none."""
         return self._closed or self._failed.get(key)
 
-    def fall_back(self, key: Hashable, condition: str, forward: Callable[[], Output]) -> Output:
+    def fall_back(self, key: Hashable, condition: str, forward: Callable[[], Result]) -> Result:
         """Run eagerly because of `condition`, counted and announced."""
         self.counters.fallbacks[condition] += 1
         self.hooks.fallback(key, condition)
         return forward()
 
-    def warm(self, key: Hashable, forward: Callable[[], Output]) -> Output:
+    def warm(self, key: Hashable, forward: Callable[[], Result]) -> Result:
         """Run eagerly where the capture will happen, so that everything lazy is initialised."""
         output = self._stream().run(forward)
         self._warmed[key] += 1

@@ -5,7 +5,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from imp_engine.graph import Output
+from imp_engine.graph import Result
 
 
 @dataclass(slots=True)
@@ -22,11 +22,11 @@ class Counters:
 class Runner(Protocol):
     """Runs a program's steps. A step is a callable that reads static inputs only."""
 
-    def run(self, key: Hashable, forward: Callable[[], Output]) -> Output:
+    def run(self, key: Hashable, forward: Callable[[], Result]) -> Result:
         """Run the step once. Equal keys promise that the steps differ in device memory only."""
         ...
 
-    def fall_back(self, key: Hashable, condition: str, forward: Callable[[], Output]) -> Output:
+    def fall_back(self, key: Hashable, condition: str, forward: Callable[[], Result]) -> Result:
         """Run the step eagerly because of `condition`, which the program found by itself."""
         ...
 
@@ -38,11 +38,11 @@ class Runner(Protocol):
 class EagerRunner:
     """Runs every step as it is written. There is nothing to fall back from, and nothing to invalidate."""
 
-    def run(self, key: Hashable, forward: Callable[[], Output]) -> Output:
+    def run(self, key: Hashable, forward: Callable[[], Result]) -> Result:
         """Run the step."""
         return forward()
 
-    def fall_back(self, key: Hashable, condition: str, forward: Callable[[], Output]) -> Output:
+    def fall_back(self, key: Hashable, condition: str, forward: Callable[[], Result]) -> Result:
         """Run the step."""
         return forward()
 

@@ -31,7 +31,9 @@ def capture(
     dtype: Annotated[
         DType | None, typer.Option(help="Compute in this type instead of the model's own.")
     ] = None,
-    capture_mode: Annotated[CaptureMode, typer.Option(help="Stream capture mode.")] = "global",
+    capture_mode: Annotated[
+        CaptureMode, typer.Option(help="Stream capture mode.", envvar="IMP_GRAPH_CAPTURE_MODE")
+    ] = "global",
     seed: Annotated[int, typer.Option(help="Seed of the prompts and of random weights.")] = 0,
     output: Annotated[str, typer.Option(help="The run is saved in OUTPUT/runs/ID.")] = ".graphcheck",
     format_: Annotated[Format, typer.Option("--format", help="What stdout carries.")] = "table",

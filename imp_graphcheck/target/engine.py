@@ -9,6 +9,7 @@ from typing import Literal
 
 import torch
 
+from imp_engine.checkpoint import Checkpoint
 from imp_engine.decode import DecodeBatch
 from imp_engine.engine import Engine, Step
 from imp_engine.engine_config import EngineConfig
@@ -18,6 +19,7 @@ from imp_engine.graph_runner import GraphRunner
 from imp_engine.kv_cache import NULL_BLOCK
 from imp_engine.prefill import PrefillChunk
 from imp_engine.sequence import Sequence
+from imp_engine.shapes import named_shape
 from imp_graphcheck.device import Device
 from imp_graphcheck.errors import UsageError
 from imp_graphcheck.faults import engine_fault
@@ -37,6 +39,11 @@ class Workload:
     requests: int
     decode_tokens: int
     seed: int
+
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest request, generated ones included."""
+        return self.prompt_tokens + self.decode_tokens
 
     def prompt_lengths(self) -> list[int]:
         """Short, long, middle, and round again: both directions of change, and a chunk that needs padding.
@@ -79,13 +86,16 @@ class EngineProgram:
 
     def load(self, device: Device, capture_mode: str) -> TargetRecord:
         try:
+            self._require_room()
             runner = GraphRunner(device.torch_device, capture_mode=capture_mode)
             self._engine = self._built(device, runner)
             if self._fault is not None:
                 self._patches.enter_context(self._fault.applied(self._engine))
             self._calls = self._planned()
         except EngineError as error:
-            raise UsageError(error.message, hint=error.hint) from error
+            raise UsageError(
+                error.message, hint=error.hint or f"{self._model} cannot be used as it is"
+            ) from error
         except torch.OutOfMemoryError as error:
             raise UsageError(
                 f"{self._model} does not fit: {next(iter(str(error).splitlines()))}",
@@ -127,12 +137,24 @@ class EngineProgram:
     def teardown(self) -> None:
         self._patches.close()
 
+    def _require_room(self) -> None:
+        """Raise UsageError when the longest request needs more positions than the model has."""
+        shape = (
+            Checkpoint.open(self._model).config if self._kind == "checkpoint" else named_shape(self._model)
+        )
+        wanted, allowed = self._workload.longest, shape.max_position_embeddings
+        if wanted > allowed:
+            raise UsageError(
+                f"--pp {self._workload.prompt_tokens} with --tg {self._workload.decode_tokens} needs {wanted} "
+                f"positions; {self._model} has {allowed}.",
+                hint=f"use --pp {max(1, allowed - self._workload.decode_tokens)} or less",
+            )
+
     def _built(self, device: Device, runner: GraphRunner) -> Engine:
         load = self._workload
-        longest = load.prompt_tokens + load.decode_tokens
         config = EngineConfig(
             chunk_size=load.chunk_tokens,
-            max_sequence_length=longest,
+            max_sequence_length=load.longest,
             max_sequences=load.requests,
             logit_rows=LOGIT_ROWS,
         )

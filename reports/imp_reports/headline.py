@@ -47,9 +47,10 @@ def next_command(run: Run) -> str | None:
     """The command that makes sense after this run, with the reason, or None."""
     command = shlex.join(run.command)
     match run.verdict:
-        case "findings" if "--fault" in run.command:
-            return f"without the fault: {shlex.join(_without(run.command, '--fault'))}"
         case "findings":
+            faultless = _without(run.command, "--fault")
+            if faultless != run.command:
+                return f"without the fault: {shlex.join(faultless)}"
             return f"after the change: {command}"
         case "interrupted" | "failed":
             return f"to start over: {command}"

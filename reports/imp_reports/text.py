@@ -11,6 +11,9 @@ from imp_graphcheck.record.site import Site
 
 NOT_MEASURED = "-"
 
+MAX_ROWS = 20
+"""Rows of one table before the reader is sent to the JSON document."""
+
 
 def number(value: float | None) -> str:
     """A magnitude that may be tiny: two digits and an exponent, except for zero."""
@@ -79,9 +82,13 @@ def print_table(
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for name in header:
         numeric = name in right
-        table.add_column(
-            Text(name), justify="right" if numeric else "left", overflow="fold", no_wrap=numeric or None
-        )
+        table.add_column(Text(name), justify="right" if numeric else "left", overflow="fold", no_wrap=numeric)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     console.print(table, highlight=False)
+
+
+def print_left_out(total: int, noun: str, console: Console) -> None:
+    """Under a table that was cut: how much of it, and where the rest is."""
+    if total > MAX_ROWS:
+        print_line(console, (f"and {count(total - MAX_ROWS, noun)} more; all are in run.json", "dim"))

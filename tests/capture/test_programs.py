@@ -54,7 +54,9 @@ def test_right_programs_are_clean(check: Check, program: str) -> None:
         ("raises_in_capture", "GC109", "raise"),
     ],
 )
-def test_failed_captures_name_the_first_error(check: Check, program: str, code: str, mark: str | None) -> None:
+def test_failed_captures_name_the_first_error(
+    check: Check, program: str, code: str, mark: str | None
+) -> None:
     run = check(program)
     assert codes(run) == [code]
     assert run.verdict == "findings"

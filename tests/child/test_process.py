@@ -213,8 +213,11 @@ def test_ctrl_c_lets_the_child_save(trial: Trial) -> None:
     assert b"stopped after 3 of 12 replays" in record.read_bytes()
 
 
-def test_events_that_had_arrived_before_ctrl_c_are_not_lost(trial: Trial) -> None:
-    """They came in one piece with the event that was being handled."""
+def test_events_that_had_arrived_before_ctrl_c_are_not_lost(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They came in one piece with the event that was being handled, and nothing comes after them."""
+    monkeypatch.setattr(process_module, "INTERRUPT_GRACE_SECONDS", 0.5)
 
     def on_event(event: Event) -> None:
         trial.events.append(event)
@@ -222,7 +225,7 @@ def test_events_that_had_arrived_before_ctrl_c_are_not_lost(trial: Trial) -> Non
             trial.wait_until_ready()
             raise KeyboardInterrupt
 
-    assert trial.run("polite", on_event=on_event) == Interrupted()
+    assert trial.run("deaf", on_event=on_event) == Interrupted()
 
     assert trial.names() == ["RunStarted", "StageStarted", "StageFinished", "StageStarted", "Progress"]
 

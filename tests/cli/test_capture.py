@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -10,13 +11,14 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from imp_graphcheck.record.run import Run
 from imp_graphcheck.record.store import load_run
-from tests.cli.conftest import Cli, Start
+from tests.cli.conftest import PROGRAM, Cli, Start
+
+COLOUR = re.compile(r"\x1b\[(?:\d+;)*(?:3[0-7]|38;5;\d+|9[0-7])(?:;\d+)*m")
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 30.0) -> None:
@@ -194,14 +196,14 @@ def test_ctrl_c_leaves_a_readable_run(
 
 
 def test_a_reader_that_goes_away_changes_nothing(start: Start, tmp_path: Path) -> None:
-    process = start("capture", "fake:segfault")
+    process = start("capture", "fake:clean")
     assert process.stdout is not None
     assert process.stderr is not None
     process.stdout.close()
 
     errors = process.stderr.read()
 
-    assert process.wait(timeout=30) == 1
+    assert process.wait(timeout=30) == 0
     assert "Broken" not in errors
 
 
@@ -220,42 +222,57 @@ def test_an_argument_that_is_no_text_is_bad_usage(cli: Cli) -> None:
 
 
 def test_live_progress_stays_on_the_terminal(tmp_path: Path) -> None:
-    """On a terminal there is a bar on stderr, and NO_COLOR keeps colours away."""
-    screen = run_on_terminal(tmp_path, {"NO_COLOR": "1"})
+    """There is a bar on stderr while stdout is a pipe."""
+    screen, out = run_on_terminal(tmp_path, "fake:slow", stdout=subprocess.PIPE)
 
     assert "replay" in screen
-    assert "\x1b[3" not in screen.replace("\x1b[3J", "")
+    assert out.startswith(b"CLEAN")
+    assert b"\x1b" not in out
 
 
-def run_on_terminal(folder: Path, environment: dict[str, str]) -> str:
-    from tests.cli.conftest import PROGRAM
+def test_no_color_keeps_colours_off_the_terminal(tmp_path: Path) -> None:
+    coloured, _ = run_on_terminal(tmp_path, "fake:slow")
+    plain, _ = run_on_terminal(tmp_path, "fake:slow", NO_COLOR="1")
 
-    main_end, terminal = pty.openpty()
+    assert COLOUR.search(coloured)
+    assert not COLOUR.search(plain)
+
+
+def test_a_terminal_without_unicode(tmp_path: Path) -> None:
+    screen, _ = run_on_terminal(tmp_path, "fàke:clean", PYTHONIOENCODING="ascii")
+
+    assert r"f\xe0ke:clean on sim" in screen
+
+
+def run_on_terminal(
+    folder: Path, model: str, *, stdout: int | None = None, **environment: str
+) -> tuple[str, bytes]:
+    """What `capture MODEL` showed on its terminal (stderr, and stdout unless it goes elsewhere), and its stdout."""
+    screen, terminal = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, "capture", "fake:slow"],
+        [sys.executable, "-c", PROGRAM, "capture", model],
         cwd=folder,
-        env={**os.environ, "TERM": "xterm", **environment},
-        stdout=subprocess.PIPE,
+        env={**os.environ, "TERM": "xterm-256color", **environment},
+        stdout=stdout or terminal,
         stderr=terminal,
     )
     os.close(terminal)
-    chunks: list[bytes] = []
-
-    def drain() -> None:
-        while True:
-            try:
-                data = os.read(main_end, 65536)
-            except OSError:
-                return  # EIO: the last process that had the terminal open is gone
-            if not data:
-                return
-            chunks.append(data)
-
-    reader: Any = threading.Thread(target=drain)
+    shown: list[bytes] = []
+    reader = threading.Thread(target=drain, args=(screen, shown))
     reader.start()
     out, _ = process.communicate(timeout=60)
     reader.join(timeout=10)
-    os.close(main_end)
-    assert process.returncode == 0
-    assert out.startswith(b"CLEAN")
-    return b"".join(chunks).decode()
+    os.close(screen)
+    assert process.returncode == 0, b"".join(shown)
+    return b"".join(shown).decode(), out
+
+
+def drain(screen: int, shown: list[bytes]) -> None:
+    while True:
+        try:
+            data = os.read(screen, 65536)
+        except OSError:
+            return  # EIO: the last process that had the terminal open is gone
+        if not data:
+            return
+        shown.append(data)

@@ -1,13 +1,14 @@
 """Devices, checkpoints and prompts for the engine's tests."""
 
 import importlib.util
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
-from imp_engine import Engine, EngineConfig
+from imp_engine import Engine, EngineConfig, EngineError
 
 CHECKPOINTS = Path(__file__).parents[1] / "checkpoints"
 FAMILIES = ("qwen3-tiny", "qwen3-moe-tiny")
@@ -69,6 +70,21 @@ def prompt() -> Callable[[int, int], list[int]]:
 
     def make(length: int, seed: int = 0) -> list[int]:
         generator = torch.Generator().manual_seed(seed)
-        return torch.randint(1, 512, (length,), generator=generator).tolist()  # type: ignore[no-any-return]
+        return torch.randint(1, 512, (length,), generator=generator).tolist()
 
     return make
+
+
+@pytest.fixture
+def assert_well_formed() -> Callable[[EngineError, str], None]:
+    """Checks that an error is one sentence which matches `says`, with a hint that is not part of it."""
+
+    def check(error: EngineError, says: str) -> None:
+        assert re.search(says, error.message), error.message
+        assert error.message.endswith(".")
+        assert "\n" not in error.message
+        # File names have dots, too; the end of a sentence is a dot before a space and a capital.
+        assert not re.search(r"\. [A-Z]", error.message), error.message
+        assert error.hint == "" or error.hint[-1] in ".?"
+
+    return check

@@ -62,7 +62,7 @@ def test_the_comparison_can_fail(load: Load, prompt: Prompt, reference: Any) -> 
 
 def test_logits_are_not_degenerate(prompt: Prompt, reference: Any) -> None:
     logits = reference_logits(reference, prompt(ROWS))
-    assert logits.argmax(dim=-1).unique().numel() > ROWS / 4
+    assert len(set(logits.argmax(dim=-1).tolist())) > ROWS / 4
 
 
 def test_greedy_continuation(device: torch.device, load: Load, prompt: Prompt, reference: Any) -> None:

@@ -2,7 +2,16 @@
 
 import pytest
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
+from hypothesis.stateful import (
+    Bundle,
+    MultipleResults,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    multiple,
+    rule,
+)
 
 from imp_engine import RequestError
 from imp_engine.kv_cache import NULL_BLOCK, BlockAllocator
@@ -18,7 +27,7 @@ class Allocations(RuleBasedStateMachine):
         self.next_owner = 0
 
     @rule(target=tables, count=st.integers(0, 45))
-    def allocate(self, count: int) -> object:
+    def allocate(self, count: int) -> list[int] | MultipleResults[list[int]]:
         if count > self.allocator.num_free:
             free = self.allocator.num_free
             with pytest.raises(RequestError):

@@ -118,7 +118,7 @@ def test_shapes_with_random_weights_are_reproducible_and_alive(family: str, prom
 
     assert torch.equal(logits(0), logits(0))
     assert not torch.equal(logits(0), logits(1))
-    assert logits(0).argmax(dim=-1).unique().numel() > 20
+    assert len(set(logits(0).argmax(dim=-1).tolist())) > 20
 
 
 def test_bfloat16_is_close_to_float32(checkpoint: Path, device: torch.device, prompt: Prompt) -> None:

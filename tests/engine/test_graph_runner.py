@@ -1,7 +1,7 @@
 """Captured equals eager, bit for bit; and what the runner does when a graph cannot be had."""
 
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,6 +11,7 @@ from imp_engine import ConfigError, Engine, EngineConfig, GraphError, GraphRunne
 
 Prompt = Callable[..., list[int]]
 Load = Callable[..., Engine]
+Doubling = tuple[GraphRunner, Tensor, Callable[[], dict[str, Tensor]]]
 
 # Short after long, long after short, one that ends inside a block, one of a single token.
 REQUESTS = [(300, 1), (20, 2), (257, 3), (1, 4), (300, 5), (64, 6)]
@@ -34,10 +35,10 @@ def captured_logits(engine: Engine, tokens: list[int], chunk_size: int) -> list[
 
 
 @pytest.fixture
-def doubling(graph_device: torch.device) -> tuple[GraphRunner, Tensor, Callable[[], Any]]:
+def doubling(graph_device: torch.device) -> Doubling:
     """A runner, a static input, and a step that doubles it."""
     x = torch.zeros(4, device=graph_device)
-    return GraphRunner(graph_device), x, lambda: {"double": x * 2, "more": [x + 1]}
+    return GraphRunner(graph_device), x, lambda: {"double": x * 2, "more": x + 1}
 
 
 @pytest.mark.parametrize("chunk_size", [64, 100])
@@ -64,7 +65,7 @@ def test_one_graph_serves_every_offset(graph_device: torch.device, load: Load, p
     assert engine.graph_runner.counters.replays == 4
 
 
-def test_warmup_then_capture_then_replay(doubling: tuple[GraphRunner, Tensor, Callable[[], Any]]) -> None:
+def test_warmup_then_capture_then_replay(doubling: Doubling) -> None:
     runner, x, step = doubling
     for value in range(4):
         x.fill_(float(value))
@@ -73,7 +74,7 @@ def test_warmup_then_capture_then_replay(doubling: tuple[GraphRunner, Tensor, Ca
     assert runner.captured["key"].replays == 3
 
 
-def test_capture_executes_nothing(doubling: tuple[GraphRunner, Tensor, Callable[[], Any]]) -> None:
+def test_capture_executes_nothing(doubling: Doubling) -> None:
     runner, x, _ = doubling
 
     def count() -> Tensor:
@@ -86,19 +87,23 @@ def test_capture_executes_nothing(doubling: tuple[GraphRunner, Tensor, Callable[
     assert x.cpu().tolist() == [2.0] * 4
 
 
-def test_outputs_of_different_keys_do_not_share_memory(
-    doubling: tuple[GraphRunner, Tensor, Callable[[], Any]],
-) -> None:
-    runner, x, step = doubling
-    for key in ("a", "b"):
+def test_outputs_of_one_key_survive_the_replay_of_another(graph_device: torch.device) -> None:
+    # GIVEN a step with an intermediate, and one captured after it whose output has the same size: in a shared pool
+    # the output would be put where the intermediate was
+    runner, x = GraphRunner(graph_device), torch.zeros(4, device=graph_device)
+    steps: dict[str, Callable[[], Tensor]] = {"intermediate": lambda: x * 3 + 1, "plain": lambda: x + 1}
+    for key, step in steps.items():
         runner.warm(key, step)
         runner.capture(key, step)
-    x.fill_(1.0)
-    first = runner.replay("a")
-    x.fill_(5.0)
-    second = runner.replay("b")
-    assert first["double"].cpu().tolist() == [2.0] * 4  # type: ignore[call-overload, index]
-    assert second["double"].cpu().tolist() == [10.0] * 4  # type: ignore[call-overload, index]
+    # THEN either output outlives the replay of the other
+    for first, second in (("intermediate", "plain"), ("plain", "intermediate")):
+        x.fill_(1.0)
+        output = runner.replay(first)
+        assert isinstance(output, Tensor)
+        expected = output.cpu()
+        x.fill_(5.0)
+        runner.replay(second)
+        assert torch.equal(output.cpu(), expected)
 
 
 def test_invalidated_graphs_are_captured_again(
@@ -134,7 +139,7 @@ def test_reloaded_weights_are_seen_by_the_graphs_there_are(
 
 
 def test_failed_capture_raises_the_first_error_and_leaves_the_runner_usable(
-    doubling: tuple[GraphRunner, Tensor, Callable[[], Any]],
+    doubling: Doubling,
 ) -> None:
     runner, x, step = doubling
 
@@ -149,7 +154,7 @@ def test_failed_capture_raises_the_first_error_and_leaves_the_runner_usable(
 
 
 def test_a_program_error_inside_a_capture_goes_up(
-    doubling: tuple[GraphRunner, Tensor, Callable[[], Any]],
+    doubling: Doubling,
 ) -> None:
     runner, _, step = doubling
 
@@ -159,11 +164,11 @@ def test_a_program_error_inside_a_capture_goes_up(
     runner.warm("bad", step)
     with pytest.raises(KeyError, match="no such layer"):
         runner.run("bad", broken)
-    assert runner.run("key", step)["more"][0].cpu().tolist() == [1.0] * 4  # type: ignore[call-overload, index]
+    assert runner.run("key", step)["more"].cpu().tolist() == [1.0] * 4
 
 
 def test_an_error_handled_before_the_capture_is_not_its_first_error(
-    doubling: tuple[GraphRunner, Tensor, Callable[[], Any]],
+    doubling: Doubling,
 ) -> None:
     runner, x, _ = doubling
     try:
@@ -175,14 +180,21 @@ def test_an_error_handled_before_the_capture_is_not_its_first_error(
 
 
 def test_a_key_whose_capture_failed_is_eager_for_good(
-    doubling: tuple[GraphRunner, Tensor, Callable[[], Any]],
+    doubling: Doubling,
 ) -> None:
     runner, x, _ = doubling
     told: list[str] = []
+    calls: list[str] = []
     runner.hooks.fallback = lambda key, condition: told.append(condition)
     x.fill_(1.0)
+
+    def reads_the_device() -> Tensor:
+        calls.append("call")
+        return x * x.sum().item()
+
     for _ in range(4):
-        assert runner.run("bad", lambda: x * x.sum().item()).cpu().tolist() == [4.0] * 4  # type: ignore[union-attr]
+        assert runner.run("bad", reads_the_device).cpu().tolist() == [4.0] * 4
+    assert len(calls) == 5  # four steps, and one attempt at a capture
     assert runner.counters.captures == 0
     assert len(told) == 3
     assert len(set(told)) == 1
@@ -192,7 +204,7 @@ def test_a_key_whose_capture_failed_is_eager_for_good(
 
 
 def test_a_forward_that_leaves_another_stream_current_does_not_leave_one_capturing(
-    doubling: tuple[GraphRunner, Tensor, Callable[[], Any]],
+    doubling: Doubling,
 ) -> None:
     runner, x, step = doubling
     module = torch.get_device_module(x.device)
@@ -208,14 +220,14 @@ def test_a_forward_that_leaves_another_stream_current_does_not_leave_one_capturi
     test_warmup_then_capture_then_replay((runner, x, step))
 
 
-def test_nested_capture_is_refused(doubling: tuple[GraphRunner, Tensor, Callable[[], Any]]) -> None:
+def test_nested_capture_is_refused(doubling: Doubling) -> None:
     runner, _, step = doubling
     with pytest.raises(GraphError, match="inside another capture"):
-        runner.capture("outer", lambda: runner.capture("inner", step))  # type: ignore[arg-type, return-value]
+        runner.capture("outer", lambda: [runner.capture("inner", step).output])
 
 
 def test_replay_of_an_unknown_key_is_refused(
-    doubling: tuple[GraphRunner, Tensor, Callable[[], Any]],
+    doubling: Doubling,
 ) -> None:
     with pytest.raises(GraphError, match="no graph of nothing"):
         doubling[0].replay("nothing")
@@ -232,17 +244,17 @@ def test_hooks_announce_captures_and_replays(graph_device: torch.device, load: L
 
 
 @pytest.mark.parametrize(
-    ("arguments", "environment", "condition"),
+    ("enabled", "environment", "condition"),
     [
-        ({}, {"IMP_PREFILL_GRAPH": "0"}, "graphs are off (IMP_PREFILL_GRAPH=0)"),
-        ({"enabled": False}, {}, "graphs are off (enabled=False)"),
-        ({"enabled": True}, {"IMP_PREFILL_GRAPH": "0"}, "device has no graphs"),
-        ({}, {"IMP_PREFILL_GRAPH": "1"}, "device has no graphs"),
-        ({}, {}, "device has no graphs"),
+        (None, {"IMP_PREFILL_GRAPH": "0"}, "graphs are off (IMP_PREFILL_GRAPH=0)"),
+        (False, {}, "graphs are off (enabled=False)"),
+        (True, {"IMP_PREFILL_GRAPH": "0"}, "device has no graphs"),
+        (None, {"IMP_PREFILL_GRAPH": "1"}, "device has no graphs"),
+        (None, {}, "device has no graphs"),
     ],
 )
 def test_fallback_names_the_condition(
-    arguments: dict[str, bool],
+    enabled: bool | None,
     environment: dict[str, str],
     condition: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -252,21 +264,21 @@ def test_fallback_names_the_condition(
         monkeypatch.setenv(name, value)
     told: list[str] = []
     hooks = Hooks(fallback=lambda key, condition: told.append(condition))
-    runner = GraphRunner(torch.device("cpu"), hooks=hooks, **arguments)
+    runner = GraphRunner(torch.device("cpu"), hooks=hooks, enabled=enabled)
     assert runner.run("key", lambda: torch.ones(1)) == torch.ones(1)
     assert told == [condition]
     assert runner.counters.fallbacks == {condition: 1}
 
 
 def test_a_chunk_above_the_largest_bucket_falls_back(
-    load: Load, graph_device: torch.device, prompt: Prompt
+    graph_device: torch.device, checkpoint: Path, load: Load, prompt: Prompt
 ) -> None:
     config = EngineConfig(prefill_buckets=(16, 64), chunk_size=128)
-    engine = Engine.from_shape("qwen3-tiny", graph_device, config=config)
+    engine = Engine.from_directory(checkpoint, graph_device, torch.float32, config)
     logits = engine.prefill(prompt(120)).cpu()
     condition = "a chunk of 120 tokens is above the largest bucket, 64"
     assert engine.graph_runner.counters.fallbacks == {condition: 1}
-    assert (logits - Engine.from_shape("qwen3-tiny").prefill(prompt(120))).abs().max() <= 1e-4
+    assert (logits - load("cpu").prefill(prompt(120))).abs().max() <= 1e-4
 
 
 def test_capture_mode(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -68,7 +68,8 @@ def test_private_devices_use_their_own_fallback() -> None:
 def test_a_captured_product_follows_the_routing_of_each_replay(dtype: torch.dtype) -> None:
     # GIVEN a graph captured under one routing
     x, weight, offsets = (tensor.cuda() for tensor in problem([4, 0, 4, 0], dtype))
-    stream = torch.cuda.Stream()
+    module = torch.get_device_module("cuda")
+    stream = module.Stream()
     with torch.cuda.stream(stream):
         grouped_matmul(x, weight, offsets)
     torch.cuda.synchronize()

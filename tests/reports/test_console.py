@@ -9,7 +9,9 @@ import pytest
 from rich.console import Console
 
 from imp_graphcheck.record.run import Run
-from imp_reports.console import MAX_ROWS, print_run
+from imp_graphcheck.record.site import Site
+from imp_reports.console import print_run
+from imp_reports.text import MAX_ROWS, place
 from tests.reports.runs import BROKEN, CALL, CLEAN, DIVERGED, GRAPH
 
 DIRECTORY = Path(".graphcheck/runs/20000101-000000")
@@ -102,7 +104,7 @@ def test_identical_calls_are_one_line_per_key() -> None:
     assert section(render(replace(CLEAN, calls=CLEAN.calls + other)), "Captured") == [
         "Captured against eager: 15 compared calls, 0 differing",
         "graph path calls requests agreement",
-        "prefill 256 replay 12 3 identical",
+        "g1 replay 12 3 identical",
         "prefill 64 replay 3 1 identical",
     ]
 
@@ -111,9 +113,7 @@ def test_a_differing_call_has_a_row_of_its_own() -> None:
     body = section(render(BROKEN), "Captured")
 
     assert body[0] == "Captured against eager: 13 compared calls, 1 differing"
-    assert body[2] == (
-        "1 2 0 q_offset 256, 256 tokens prefill 256 replay diverged 3.2e+00 0 4.1e-01 99.9% 25.0% 0"
-    )
+    assert body[2] == ("1 2 0 q_offset 256, 256 tokens g1 replay diverged 3.2e+00 0 4.1e-01 99.9% 25.0% 0")
 
 
 def test_a_share_is_called_100_percent_only_when_it_is() -> None:
@@ -124,6 +124,12 @@ def test_an_output_that_was_never_written_is_said_to_be() -> None:
     stale = replace(DIVERGED, agreement="nonfinite", output_written=False)
 
     assert "not written" in section(render(replace(BROKEN, calls=(stale,))), "Captured")[2]
+
+
+def test_an_output_of_another_shape_is_said_to_be() -> None:
+    other = replace(DIVERGED, layouts="float32[2] instead of float32[3]", max_abs_delta=None)
+
+    assert "other layout" in section(render(replace(BROKEN, calls=(other,))), "Captured")[2]
 
 
 def test_rows_that_are_left_out_are_counted() -> None:
@@ -138,13 +144,18 @@ def test_rows_that_are_left_out_are_counted() -> None:
 def test_noise_is_told_with_its_worst_numbers() -> None:
     calls = tuple(
         replace(
-            CALL, agreement="noise", max_abs_delta=n / 8, noise_max_abs_delta=0.5, top5_agreement=1 - n / 10
+            CALL,
+            request=n,
+            agreement="noise",
+            max_abs_delta=n / 8,
+            noise_max_abs_delta=0.5,
+            top5_agreement=1 - n / 10,
         )
         for n in range(3)
     )
 
     assert section(render(replace(CLEAN, calls=calls)), "Captured")[2] == (
-        "prefill 256 replay 3 noise 2.5e-01 5.0e-01 0 100% 80.0%"
+        "g1 replay 3 3 noise 2.5e-01 5.0e-01 0 100% 80.0%"
     )
 
 
@@ -152,7 +163,7 @@ def test_state_graphs_fallbacks_speed_and_notes() -> None:
     lines = render(BROKEN)
 
     assert section(lines, "State")[2] == "kv_cache.0 0 64 of 1048576 4096"
-    assert section(lines, "Captured graphs")[2] == "prefill 256 5 kernel 4, memcpy 1 0.25 3.0 12"
+    assert section(lines, "Graphs captured")[2] == "g1 prefill 256 5 kernel 4, memcpy 1 0.25 3.0 12"
     assert section(lines, "Ran eagerly")[2] == "2 chunk 100 has no graph"
     assert section(lines, "Speed")[2:] == [
         "eager 300.0 ms 200.0 ms 400.0 ms 3413",
@@ -173,6 +184,31 @@ def test_the_end_says_where_it_is_saved_and_what_to_run_next() -> None:
     ]
     assert render(CLEAN)[-1] == (
         "next, on a machine with an NVIDIA GPU: imp-graphcheck capture qwen3-moe-tiny --device cuda"
+    )
+
+
+def test_a_fault_that_was_asked_for_is_taken_out_next() -> None:
+    for fault in (("--fault", "baked-q-offset"), ("--fault=baked-q-offset",)):
+        run = replace(BROKEN, command=("imp-graphcheck", "capture", *fault, "m"))
+
+        assert render(run)[-1] == "next, without the fault: imp-graphcheck capture m"
+
+
+def test_a_place_below_the_working_directory_is_short(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert place(Site(file=str(tmp_path / "a" / "b.py"), line=3, function="f")) == "a/b.py:3"
+    assert place(Site(file="/elsewhere/b.py", line=3, function="f")) == "/elsewhere/b.py:3"
+
+
+def test_many_tensors_are_counted_and_not_listed() -> None:
+    state = tuple(replace(CLEAN.state[0], name=f"layers.{n}.key") for n in range(96))
+
+    assert (
+        section(render(replace(CLEAN, state=state)), "State")[1]
+        == "96 tensors: all 96.0 MiB equal byte for byte"
     )
 
 
@@ -199,6 +235,12 @@ def test_nothing_is_wider_than_the_terminal_or_cut(run: Run, width: int) -> None
     for word in ("prefill", "memcpy", "tensors", "identical", "tokens/s"):
         assert word in text
     assert "…" not in text
+
+
+def test_a_word_that_is_too_long_for_its_cell_is_kept_whole() -> None:
+    run = replace(CLEAN, stages=(replace(CLEAN.stages[0], detail="/" + "x" * 200),))
+
+    assert sum(line.count("x") for line in section(render(run, 60), "Stages")) == 200
 
 
 def test_text_of_the_program_is_never_taken_for_markup() -> None:

@@ -5,20 +5,24 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
 from imp_graphcheck.capture.recorder import Recorder
 from imp_graphcheck.capture.session import Session
 from imp_graphcheck.capture.settings import CaptureSettings
 from imp_graphcheck.capture.stages import run_stages
 from imp_graphcheck.child.events import Event
-from imp_graphcheck.device import open_device
+from imp_graphcheck.device import Device, open_device
 from imp_graphcheck.device.sim import reset
 from imp_graphcheck.record.run import Run
 from imp_graphcheck.record.store import load_run
 from imp_graphcheck.target import Program, resolve
 from imp_graphcheck.target.engine import Workload
 
-PROGRAMS = Path(__file__).parent / "programs.py"
+# The models here are tiny and the tests run side by side: threads inside torch would only fight over the cores.
+torch.set_num_threads(1)
+
+PROGRAMS = Path(__file__).parent / "capture" / "programs.py"
 
 
 def run_program(program: Program, settings: CaptureSettings, events: list[Event]) -> Run:
@@ -31,21 +35,37 @@ def run_program(program: Program, settings: CaptureSettings, events: list[Event]
 
 
 @pytest.fixture
+def device() -> Device:
+    """The software GPU, fresh: an error of an earlier test is not its own."""
+    found = open_device("sim")
+    gc.collect()
+    reset()
+    return found
+
+
+@pytest.fixture
 def events() -> list[Event]:
     return []
 
 
 @pytest.fixture
-def check(tmp_path: Path, events: list[Event]) -> Callable[..., Run]:
+def check(tmp_path: Path, events: list[Event], device: Device) -> Callable[..., Run]:
     """`check("name")` runs the factory of that name in programs.py; other models by their own word."""
 
-    def run(model: str, *, fault: str | None = None, pp: int = 256, chunk: int = 64, **options: object) -> Run:
-        open_device("sim")
+    def run(
+        model: str, *, fault: str | None = None, pp: int = 256, chunk: int = 64, **options: object
+    ) -> Run:
         gc.collect()
         reset()
         spec = f"{PROGRAMS}:{model}" if model.isidentifier() else model
         settings = CaptureSettings(
-            model=spec, pp=pp, chunk=chunk, device="sim", output=str(tmp_path), fault=fault, **{"reps": 1, **options}  # type: ignore[arg-type]
+            model=spec,
+            pp=pp,
+            chunk=chunk,
+            device="sim",
+            output=str(tmp_path),
+            fault=fault,
+            **{"reps": 1, **options},  # type: ignore[arg-type]
         )
         workload = Workload(
             prompt_tokens=pp,

@@ -1,0 +1,134 @@
+"""Everything that needs a real card, in one call; each part becomes a page.
+
+    PYTHONPATH=.:engine:kernels:reports python benchmarks/gpu_validation.py [--output DIR] [--only PART ...]
+
+The parts are independent, and each page opens with the machine, the versions and the exact command. What fails is
+written down like anything else, and makes the exit code 1. All parts share one time limit: what does not fit any more
+is recorded as not run.
+"""
+
+import argparse
+import re
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+from validation_machine import machine_facts
+from validation_page import Part, page
+from validation_run_table import run_page
+from validation_shell import REPOSITORY, run
+
+from imp_graphcheck.exit_codes import ExitCode
+
+TOOL = (sys.executable, "-m", "imp_graphcheck")
+FAULTS = ("per-call-scratch", "baked-q-offset", "skipped-first-replay")
+FAULTY_MODEL = ("qwen3-moe-tiny", "--device", "cuda", "--pp", "256", "--chunk", "64", "--reps", "0")
+CODER = ("qwen3-coder-30b-a3b", "--device", "cuda", "--pp", "1024", "--chunk", "512", "--dtype", "bfloat16")
+
+
+def gpu_tests(seconds: float) -> Part:
+    """`pytest -m gpu`. Where every test was skipped, nothing was shown."""
+    command = (sys.executable, "-m", "pytest", "-m", "gpu", "-q", "-p", "no:cacheprovider", "tests")
+    done = run(command, min(seconds, 180))
+    passed = done.returncode == 0 and re.search(r"\b[1-9]\d* passed\b", done.stdout) is not None
+    return Part(title="Tests on a card", passed=passed, runs=(done,), text=_last_line(done.stdout))
+
+
+def faults(seconds: float) -> Part:
+    """The engine as it is must come out clean; with a known mistake in it, the mistake must be found."""
+    until = time.monotonic() + seconds
+    runs, rows, passed = [], [], True
+    for fault in (None, *FAULTS):
+        options = () if fault is None else ("--fault", fault)
+        command = (*TOOL, "capture", *FAULTY_MODEL, *options, "--quiet")
+        done = run(command, min(60, until - time.monotonic()))
+        expected = ExitCode.CLEAN if fault is None else ExitCode.FINDINGS
+        as_expected = done.returncode == expected
+        runs.append(done)
+        rows.append(
+            f"| {fault or 'none'} | {done.outcome} | {expected} | {'yes' if as_expected else '**no**'} |"
+        )
+        passed = passed and as_expected
+    table = ["| fault | exit code | expected | as expected |", "|---|---|---|---|", *rows]
+    return Part(
+        title="Mistakes put back into the engine", passed=passed, runs=tuple(runs), text="\n".join(table)
+    )
+
+
+def overhead(seconds: float) -> Part:
+    """What the tool's own instruments cost."""
+    done = run((sys.executable, "benchmarks/instrument_overhead.py"), min(seconds, 90))
+    return Part(
+        title="What the instruments cost",
+        passed=done.returncode == 0,
+        runs=(done,),
+        text=done.stdout,
+        show_stdout=False,
+    )
+
+
+def coder_30b(seconds: float) -> Part:
+    """The whole command on the model and the length of imp's pull request."""
+    done = run((*TOOL, "capture", *CODER, "--format", "json", "--quiet"), min(seconds, 240))
+    return run_page("Qwen3-Coder-30B-A3B, chunked prefill of 1,024 tokens", done)
+
+
+def coder_30b_speed(seconds: float) -> Part:
+    """One request of exactly 1,024 tokens, for a rate that compares with `pp1024` elsewhere."""
+    options = ("--requests", "1", "--reps", "5", "--format", "json", "--quiet")
+    done = run((*TOOL, "capture", *CODER, *options), min(seconds, 200))
+    return run_page("Qwen3-Coder-30B-A3B, one prompt of 1,024 tokens", done)
+
+
+PARTS: dict[str, Callable[[float], Part]] = {
+    "tests": gpu_tests,
+    "faults": faults,
+    "overhead": overhead,
+    "coder-30b": coder_30b,
+    "coder-30b-speed": coder_30b_speed,
+}
+
+
+def main() -> int:
+    """Run the parts that were asked for, and write their pages."""
+    arguments = _arguments()
+    output: Path = arguments.output
+    output.mkdir(parents=True, exist_ok=True)
+    facts = machine_facts()
+    deadline = time.monotonic() + arguments.limit
+    failed = []
+    for name in arguments.only or PARTS:
+        part = _attempt(name, deadline - time.monotonic())
+        (output / f"{name}.md").write_text(page(part, facts), encoding="utf-8")
+        print(f"{name}: {'passed' if part.passed else 'FAILED'} ({part.seconds:.0f} s)", flush=True)
+        if not part.passed:
+            failed.append(name)
+    return 1 if failed else 0
+
+
+def _attempt(name: str, seconds: float) -> Part:
+    """One part, whatever happens in it: the parts after it still run, and its page says what went wrong."""
+    if seconds < 10:
+        return Part(title=name, passed=False, text="Not run: the time limit of the whole call was reached.")
+    try:
+        return PARTS[name](seconds)
+    except Exception:  # noqa: BLE001 - written to the page, and counted as a failure
+        return Part(title=name, passed=False, text=f"```\n{traceback.format_exc()}```")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--output", type=Path, default=REPOSITORY / "docs" / "validation")
+    parser.add_argument("--only", nargs="+", choices=PARTS, metavar="PART", help=", ".join(PARTS))
+    parser.add_argument("--limit", type=float, default=520, help="seconds for all parts together")
+    return parser.parse_args()
+
+
+def _last_line(text: str) -> str:
+    return next((line for line in reversed(text.splitlines()) if line.strip()), "no output")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,82 @@
+"""imp's mistakes, put back one at a time: each fires its code, and the engine without it is clean."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from imp_graphcheck.faults import ENGINE_FAULTS
+from imp_graphcheck.record.run import Run
+
+Check = Callable[..., Run]
+MODELS = ["qwen3-tiny", "qwen3-moe-tiny"]
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_engine_as_it_is_is_clean(check: Check, model: str) -> None:
+    run = check(model, tg=2)
+    assert run.verdict == "clean", run.verdict_reason
+    assert run.findings == ()
+    assert run.replays > 10
+    assert all(tensor.bytes_different == 0 for tensor in run.state)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_scratch_that_is_gone_at_replay(check: Check, model: str) -> None:
+    run = check(model, fault="per-call-scratch")
+    stages = {stage.name: stage.status for stage in run.stages}
+    assert [stages[name] for name in ("warm-up", "eager", "capture", "replay")] == [
+        "ok",
+        "ok",
+        "ok",
+        "failed",
+    ]
+    (finding,) = run.findings
+    assert (finding.code, finding.confidence) == ("GC202", "confirmed")
+    for site, text in ((finding.allocation_site, "torch.empty("), (finding.free_site, "empty_cache()")):
+        assert site is not None
+        assert site.file.endswith("per_call_scratch.py")
+        lines = Path(site.file).read_text().splitlines()
+        assert text in lines[site.line - 1] + lines[site.line], lines[site.line - 1]
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_baked_offset_is_right_at_offset_zero_only(check: Check, model: str) -> None:
+    run = check(model, fault="baked-q-offset")
+    assert run.findings[0].code == "GC501"
+    replayed = [call for call in run.calls if call.key == run.findings[0].graph]
+    assert {call.label for call in replayed if call.agreement == "identical"} == {"q_offset 0, 64 tokens"}
+    assert {call.label for call in replayed if call.agreement == "diverged"} >= {
+        "q_offset 64, 64 tokens",
+        "q_offset 128, 64 tokens",
+    }
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_skipped_first_replay_leaves_the_poison(check: Check, model: str) -> None:
+    run = check(model, fault="skipped-first-replay")
+    assert run.findings[0].code == "GC408"
+    unwritten = [call for call in run.calls if call.output_written is False]
+    assert len(unwritten) == len(run.graphs)
+
+
+def test_a_fault_is_gone_when_its_run_is_over(check: Check) -> None:
+    for fault in ENGINE_FAULTS:
+        check("qwen3-tiny", fault=fault)
+    assert check("qwen3-tiny").verdict == "clean"
+
+
+def test_every_fault_names_its_code_and_its_history() -> None:
+    assert len(ENGINE_FAULTS) == 3
+    assert {fault.code for fault in ENGINE_FAULTS.values()} == {"GC202", "GC501", "GC408"}
+    assert all("imp #" in fault.history for fault in ENGINE_FAULTS.values())
+
+
+def test_graphs_that_are_off_prove_nothing(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMP_PREFILL_GRAPH", "0")
+    run = check("qwen3-tiny")
+    assert run.verdict == "inconclusive"
+    assert run.replays == 0
+    (finding,) = run.findings
+    assert finding.code == "GC601"
+    assert "IMP_PREFILL_GRAPH=0" in finding.message
