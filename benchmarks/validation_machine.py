@@ -44,5 +44,5 @@ def _commit() -> str:
     try:
         command = ("git", "describe", "--always", "--dirty")
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout.strip()
-    except (OSError, subprocess.SubprocessError) as error:
-        return f"unknown: {error}"
+    except (OSError, subprocess.SubprocessError):
+        return "unknown: this is no git checkout"

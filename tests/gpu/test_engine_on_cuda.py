@@ -95,5 +95,9 @@ def test_its_graphs_can_be_read(device: CudaDevice) -> None:
     assert traces
     for trace in traces:
         assert trace.census["kernel"] > 20
-        assert not any(node.name.startswith("_Z") or " (" in node.name[:12] for node in trace.nodes)
+        names = [node.name for node in trace.nodes]
+        assert not any(name.startswith(("_Z", "kernel (", "memcpy (")) for name in names), names
+        assert all(
+            node.direction == "d2d" and node.size_bytes for node in trace.nodes if node.kind == "memcpy"
+        )
         assert all(dependency < node.index for node in trace.nodes for dependency in node.dependencies)
