@@ -69,6 +69,13 @@ def overhead(seconds: float) -> Part:
     )
 
 
+def stage_overhead(seconds: float) -> Part:
+    """The capture and replay stages against a bare capture and replay of the same engine."""
+    done = run((sys.executable, "benchmarks/stage_overhead.py", "--device", "cuda"), min(seconds, 90))
+    text = "The bound on `ratio_median` is 1.5."
+    return Part(title="What the captured stages cost", passed=done.returncode == 0, runs=(done,), text=text)
+
+
 def coder_30b(seconds: float) -> Part:
     """The whole command on the model and the length of imp's pull request."""
     done = run((*TOOL, "capture", *CODER, "--format", "json", "--quiet"), min(seconds, 240))
@@ -86,6 +93,7 @@ PARTS: dict[str, Callable[[float], Part]] = {
     "tests": gpu_tests,
     "faults": faults,
     "overhead": overhead,
+    "stage-overhead": stage_overhead,
     "coder-30b": coder_30b,
     "coder-30b-speed": coder_30b_speed,
 }

@@ -1,5 +1,6 @@
 """The child process of `capture`: settings in on stdin, events out through a pipe, the record on disk."""
 
+import os
 import sys
 import traceback
 
@@ -15,7 +16,7 @@ def main() -> int:
     channel, settings = open_channel(CaptureSettings)
     with channel.heartbeats():
         try:
-            _run(channel, settings)
+            dead = _run(channel, settings)
         except UsageError as error:
             channel.send(Rejected(error.message, error.hint))
             return ExitCode.USAGE
@@ -26,10 +27,14 @@ def main() -> int:
             channel.send(Crashed(message, traceback.format_exc()))
             return ExitCode.INTERNAL
         channel.send(Finished())
+        if dead:
+            # Freeing anything on a dead context aborts the process, and the record is complete.
+            os._exit(ExitCode.CLEAN)
     return ExitCode.CLEAN
 
 
-def _run(channel: Channel, settings: CaptureSettings) -> None:
+def _run(channel: Channel, settings: CaptureSettings) -> bool:
+    """All stages; returns whether the device did not survive them."""
     # torch is imported here and below, so that a rejected option costs no second.
     from imp_graphcheck.capture.recorder import Recorder
     from imp_graphcheck.capture.session import Session
@@ -49,7 +54,9 @@ def _run(channel: Channel, settings: CaptureSettings) -> None:
     program = resolve(
         settings.model, workload=workload, dtype=settings.dtype, seed=settings.seed, fault=settings.fault
     )
-    run_stages(Session(program, device, settings, Recorder(channel.send)))
+    session = Session(program, device, settings, Recorder(channel.send))
+    run_stages(session)
+    return session.dead
 
 
 if __name__ == "__main__":

@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 
+from imp_engine.graph import CapturedGraph
 from imp_graphcheck.capture import state
 from imp_graphcheck.capture.distance import distance
 from imp_graphcheck.capture.outputs import HostOutput, still_poisoned, tensors_of, to_host
 from imp_graphcheck.capture.recorder import StageError
 from imp_graphcheck.capture.session import Answers, Session, entry, headline
 from imp_graphcheck.checks.failures import check_capture_failure, check_replay_failure
+from imp_graphcheck.device import GraphUnreadableError
 from imp_graphcheck.record.graph import GraphTrace
 from imp_graphcheck.record.run import CallComparison
 from imp_graphcheck.target import Call
@@ -71,17 +73,28 @@ def _captured(session: Session, call: Call) -> bool:
         session.findings.append(check_capture_failure(session.failure(error, call.key)))
         session.save_findings()
         session.closed[call.key] = f"its capture failed: {headline(error)}"
-        if session.is_dead(error):
+        session.dead = session.is_dead(error)
+        if session.dead:
             raise StageError(f"capture of {call.key}: {headline(error)}") from error
         return False
     return True
 
 
 def _graphs(session: Session) -> tuple[GraphTrace, ...]:
-    return tuple(
-        session.device.read_graph(captured.graph, key=captured.key, capture_seconds=captured.capture_seconds)
-        for captured in session.program.runner.captured.values()
-    )
+    return tuple(_read(session, captured) for captured in session.program.runner.captured.values())
+
+
+def _read(session: Session, captured: CapturedGraph) -> GraphTrace:
+    """The nodes of a graph. One that cannot be read is noted, and everything else about it still holds."""
+    try:
+        return session.device.read_graph(
+            captured.graph, key=captured.key, capture_seconds=captured.capture_seconds
+        )
+    except GraphUnreadableError as error:
+        session.recorder.note(f"the graph of {captured.key} could not be read: {error}")
+        return GraphTrace(
+            key=str(captured.key), nodes=(), capture_seconds=captured.capture_seconds, pool_bytes=None
+        )
 
 
 def _replayed(session: Session, call: Call, sweep: int, answers: Answers) -> HostOutput:
@@ -102,6 +115,7 @@ def _replayed(session: Session, call: Call, sweep: int, answers: Answers) -> Hos
         program.between(call)
     except Exception as error:
         session.findings.append(check_replay_failure(session.failure(error, call.key)))
+        session.dead = session.is_dead(error)
         _note_replays(session)
         raise StageError(f"request {call.request}, {call.label}: {headline(error)}") from error
     through_graph = captured is not None and runner.counters.fallbacks.total() == fallbacks

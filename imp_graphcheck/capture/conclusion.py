@@ -36,12 +36,13 @@ def conclude(session: Session, answers: Answers | None, failed: str | None) -> N
     missing = missing_evidence(session.comparisons, contrasts, recorder.run.replays)
     verdict, reason = _verdict(session, failed, missing)
     alone = single_call_graphs(contrasts)
+    if alone:
+        recorder.note(f"served one call each, so shown for that call only: {'; '.join(alone)}")
     recorder.update(
         verdict=verdict,
         verdict_reason=reason,
         fallbacks=fallbacks,
         findings=tuple(session.findings),
-        notes=(f"served one call each, so shown for that call only: {'; '.join(alone)}",) if alone else (),
     )
 
 

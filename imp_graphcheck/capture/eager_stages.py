@@ -31,7 +31,7 @@ def load(session: Session) -> None:
 
 def prewarm(session: Session) -> None:
     """Let the program initialise what is lazy, and remember the state it starts with."""
-    with session.recorder.stage("prewarm") as notes, _program_errors("prewarm"):
+    with session.recorder.stage("prewarm") as notes, _program_errors(session, "prewarm"):
         notes.detail = session.program.prewarm()
         session.device.synchronize()
         session.start = state.snapshot(session.program.state())
@@ -40,7 +40,7 @@ def prewarm(session: Session) -> None:
 def warm_up(session: Session) -> None:
     """One eager call of every graph key, where the capture will happen."""
     program, calls = session.program, session.first_calls
-    with session.recorder.stage("warm-up", len(calls)) as notes, _program_errors("warm-up"):
+    with session.recorder.stage("warm-up", len(calls)) as notes, _program_errors(session, "warm-up"):
         for call in calls:
             program.prepare(call)
             program.runner.warm(call.key, lambda call=call: program.forward(call))  # type: ignore[misc]
@@ -53,7 +53,7 @@ def warm_up(session: Session) -> None:
 def eager(session: Session) -> Answers:
     """Every call eagerly. These are the answers that replays are held against."""
     answers = Answers()
-    with session.recorder.stage("eager", len(session.calls)) as notes, _program_errors("eager"):
+    with session.recorder.stage("eager", len(session.calls)) as notes, _program_errors(session, "eager"):
         session.restore()
         for call in session.calls:
             answers.outputs[call.index] = _called(session, call)
@@ -76,7 +76,10 @@ def noise_floor(session: Session, answers: Answers) -> None:
     captured arm be run in that order too.
     """
     claimed = session.program.independent_requests
-    with session.recorder.stage("noise floor", len(session.calls)) as notes, _program_errors("noise floor"):
+    with (
+        session.recorder.stage("noise floor", len(session.calls)) as notes,
+        _program_errors(session, "noise floor"),
+    ):
         session.noise = _again(session, answers, session.reversed_calls if claimed else list(session.calls))
         session.reversible = claimed
         if claimed and not _exact(session.noise):
@@ -113,14 +116,15 @@ def _called(session: Session, call: Call) -> HostOutput:
 
 
 @contextmanager
-def _program_errors(stage: str) -> Iterator[None]:
+def _program_errors(session: Session, stage: str) -> Iterator[None]:
     """A program that fails eagerly cannot be checked: say where it failed, and stop."""
     try:
         yield
     except Exception as error:
         site = site_of_error(error)
-        if site is None:
+        session.dead = session.is_dead(error)
+        if site is None and not session.dead:
             raise  # no line of the program is involved: the mistake is ours
         raise StageError(
-            f"the program fails without graphs, in {stage} at {site}: {type(error).__name__}: {headline(error)}"
+            f"the program fails without graphs, in {stage} at {site or 'an unknown line'}: {type(error).__name__}: {headline(error)}"
         ) from error

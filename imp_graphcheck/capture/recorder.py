@@ -69,12 +69,12 @@ class Recorder:
     def update(self, **changes: Any) -> None:
         """Change fields of the record and save it."""
         self.run = replace(self.run, **changes)
-        self.save()
-
-    def save(self) -> None:
-        """Write the record to disk, if it is open."""
         if self.directory is not None:
             save_run(self.run, self.directory)
+
+    def note(self, text: str) -> None:
+        """Add a remark for the reader."""
+        self.update(notes=(*self.run.notes, text))
 
     def save_tensors(self, name: str, outputs: dict[str, HostOutput]) -> None:
         """Write outputs to `<name>.safetensors` beside the record, one entry per tensor."""

@@ -29,6 +29,7 @@ class Session:
 
     `start` is the persistent state that every arm begins with. `reversible`: requests gave the same answers in
     reverse order, so the captured arm may use both orders. `closed`: keys whose capture failed, and how.
+    `dead`: the context of the device ended with a sticky error, and this process can only report.
     """
 
     program: Program
@@ -42,6 +43,7 @@ class Session:
     findings: list[Finding] = field(default_factory=list)
     reversible: bool = False
     closed: dict[Hashable, str] = field(default_factory=dict)
+    dead: bool = False
 
     @property
     def calls(self) -> tuple[Call, ...]:

@@ -28,6 +28,7 @@ def speed(session: Session) -> None:
         except Exception as error:
             session.findings.append(check_replay_failure(session.failure(error, "the speed stage")))
             session.save_findings()
+            session.dead = session.is_dead(error)
             raise StageError(headline(error)) from error
         ratio = median(slow / fast for slow, fast in zip(eager, captured, strict=True))
         recorder.update(

@@ -41,7 +41,8 @@ def run_stages(session: Session) -> None:
         failed = str(failure)
         _skip_the_rest(session)
     conclude(session, answers, failed)
-    session.program.teardown()
+    if not session.dead:
+        session.program.teardown()
 
 
 def _skip_the_rest(session: Session) -> None:

@@ -11,6 +11,13 @@ from imp_graphcheck.record.graph import GraphTrace
 from imp_graphcheck.record.site import Site
 
 
+class GraphUnreadableError(RuntimeError):
+    """The nodes of a graph cannot be had: it was not kept, holds no capture, or the driver refused.
+
+    The message is one sentence for the reader. Nothing is wrong with the program under test because of it.
+    """
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceError:
     """An exception, read as what it says of the device.
@@ -74,7 +81,10 @@ class Device(Protocol):
         ...
 
     def read_graph(self, graph: Any, *, key: Hashable, capture_seconds: float) -> GraphTrace:
-        """The nodes of a captured graph. Never called while a stream captures. Launches nothing."""
+        """The nodes of a captured graph. Never called while a stream captures. Launches nothing.
+
+        Raises GraphUnreadableError.
+        """
         ...
 
     def owns(self, graph: Any, tensor: torch.Tensor) -> bool:

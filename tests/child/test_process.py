@@ -223,7 +223,7 @@ def test_events_that_had_arrived_before_ctrl_c_are_not_lost(
         trial.events.append(event)
         if len(trial.events) == 1:
             trial.wait_until_ready()  # by now everything else lies in the pipe
-        elif len(trial.events) == 2:
+        elif len(trial.events) == 3:
             raise KeyboardInterrupt
 
     assert trial.run("deaf", on_event=on_event) == Interrupted()

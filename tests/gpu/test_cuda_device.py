@@ -13,7 +13,7 @@ from imp_graphcheck.device.cuda.device import CudaDevice
 from imp_graphcheck.device.cuda.error_codes import BY_NUMBER
 from imp_graphcheck.device.cuda.graph_reader import read_nodes
 from imp_graphcheck.device.cuda.libcuda import LibcudaDriver
-from imp_graphcheck.device.cuda.unreadable import GraphUnreadableError
+from imp_graphcheck.device.protocol import GraphUnreadableError
 from imp_graphcheck.record.graph import GraphTrace
 
 pytestmark = pytest.mark.gpu

@@ -7,7 +7,7 @@ import torch
 
 from imp_graphcheck.device.cuda.drivers import open_driver
 from imp_graphcheck.device.cuda.graph_driver import DriverError
-from imp_graphcheck.device.cuda.unreadable import GraphUnreadableError
+from imp_graphcheck.device.protocol import GraphUnreadableError
 
 
 def describe(device: int) -> dict[str, str]:

@@ -12,8 +12,7 @@ from imp_graphcheck.device.cuda import description, errors, memory_history, pois
 from imp_graphcheck.device.cuda.drivers import open_driver
 from imp_graphcheck.device.cuda.graph_driver import GraphDriver
 from imp_graphcheck.device.cuda.graph_reader import read_nodes
-from imp_graphcheck.device.cuda.unreadable import GraphUnreadableError
-from imp_graphcheck.device.protocol import DeviceError
+from imp_graphcheck.device.protocol import DeviceError, GraphUnreadableError
 from imp_graphcheck.record.graph import GraphTrace
 
 

@@ -5,7 +5,7 @@ from importlib import metadata
 from imp_graphcheck.device.cuda.bindings import BindingsDriver
 from imp_graphcheck.device.cuda.graph_driver import GraphDriver
 from imp_graphcheck.device.cuda.libcuda import LibcudaDriver
-from imp_graphcheck.device.cuda.unreadable import GraphUnreadableError
+from imp_graphcheck.device.protocol import GraphUnreadableError
 
 
 def open_driver() -> GraphDriver:

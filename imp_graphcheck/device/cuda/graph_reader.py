@@ -7,7 +7,7 @@ from imp_graphcheck.device.cuda.copy_direction import copy_direction
 from imp_graphcheck.device.cuda.demangle import demangle
 from imp_graphcheck.device.cuda.graph_driver import DriverError, Function, GraphDriver
 from imp_graphcheck.device.cuda.launch_order import launch_order
-from imp_graphcheck.device.cuda.unreadable import GraphUnreadableError
+from imp_graphcheck.device.protocol import GraphUnreadableError
 from imp_graphcheck.record.graph import CopyDirection, Node, NodeKind
 
 _TYPES: dict[int, tuple[NodeKind, str]] = {

@@ -12,8 +12,7 @@ from imp_graphcheck.device.cuda.graph_driver import DriverError, Function
 from imp_graphcheck.device.cuda.graph_reader import read_nodes
 from imp_graphcheck.device.cuda.libcuda import LibcudaDriver
 from imp_graphcheck.device.cuda.pools import contains, total_bytes
-from imp_graphcheck.device.cuda.unreadable import GraphUnreadableError
-from imp_graphcheck.device.protocol import Device
+from imp_graphcheck.device.protocol import Device, GraphUnreadableError
 
 NOT_KEPT = (
     "You cannot access the raw cudaGraph_t instance unless CUDAGraph was initialized with keep_graph=true"

@@ -6,7 +6,7 @@ import pytest
 
 from imp_graphcheck.device.cuda.bindings import BindingsDriver
 from imp_graphcheck.device.cuda.graph_reader import read_nodes
-from imp_graphcheck.device.cuda.unreadable import GraphUnreadableError
+from imp_graphcheck.device.protocol import GraphUnreadableError
 from imp_graphcheck.record.graph import Node
 
 

@@ -1,6 +1,6 @@
 """What the tool's own work costs: its capture and replay stages against a bare capture and replay of the same engine.
 
-    python benchmarks/instrumentation.py [MODEL] [--device auto|cuda|sim] [--pairs 5]
+    python benchmarks/stage_overhead.py [MODEL] [--device auto|cuda|sim] [--pairs 5]
 
 Both sides prepare the same calls, capture the same graphs, replay them in the same two sweeps and wait for the device
 after each call. The tool's side also reads the graphs, poisons outputs, copies and compares answers and state, and saves
