@@ -29,12 +29,14 @@ def compare(base: Snapshot, test: Snapshot, *, sweep: int) -> tuple[StateCompari
 
 def _compared(name: str, base: torch.Tensor, test: torch.Tensor, sweep: int) -> StateComparison:
     base_bytes, test_bytes = (tensor.contiguous().reshape(-1).view(torch.uint8) for tensor in (base, test))
+    total = base_bytes.numel()
+    if torch.equal(base_bytes, test_bytes):
+        return StateComparison(name=name, sweep=sweep, bytes_total=total, bytes_different=0)
     different = base_bytes != test_bytes
-    count = int(different.sum())
     return StateComparison(
         name=name,
         sweep=sweep,
-        bytes_total=base_bytes.numel(),
-        bytes_different=count,
-        first_difference=int(different.int().argmax()) if count else None,
+        bytes_total=total,
+        bytes_different=int(different.sum()),
+        first_difference=int(different.int().argmax()),
     )

@@ -1,6 +1,7 @@
 """The figures of a comparison, against independent definitions."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -112,3 +113,14 @@ def test_several_tensors_count_together() -> None:
     test = (torch.zeros(4), torch.tensor([0, 7]))
     found = distance(base, test)
     assert (found.max_abs_delta, found.bit_equal) == (7.0, 5 / 6)
+
+
+@given(st.integers(0, 1000), st.sampled_from([0.0, 0.05, 0.5, 1.0]))
+def test_short_way_for_equal_bits_gives_the_same_figures(seed: int, bad_share: float) -> None:
+    base = rows(seed)
+    holes = torch.rand(base.shape, generator=torch.Generator().manual_seed(seed)) < bad_share
+    base[holes] = math.nan
+    short = distance((base,), (base.clone(),))
+    nudged = torch.tensor([0.0])
+    long = distance((base, nudged), (base.clone(), -nudged))  # the sign of a zero forces the long way
+    assert replace(long, bit_equal=1.0) == replace(short, max_abs_delta=0.0, mean_abs_delta=0.0)
