@@ -100,14 +100,17 @@ class GraphRunner:
 
         Raises the first error that happened inside the capture. The runner stays usable.
         """
-        side = self._stream()
         if key in self.captured:
             self.invalidate(key, reason="captured again")
-        captured = side.capture(key, forward, mode=self.capture_mode, pool=self.pool)
+        captured = self.capture_unfiled(key, forward)
         self.captured[key] = captured
         self.counters.captures += 1
         self.hooks.captured(captured)
         return captured
+
+    def capture_unfiled(self, key: Hashable, forward: Callable[[], Output]) -> CapturedGraph:
+        """Capture the step as `capture` does, for somebody who wants to read the graph: it is never replayed."""
+        return self._stream().capture(key, forward, mode=self.capture_mode, pool=self.pool)
 
     def replay(self, key: Hashable) -> Output:
         """Launch the graph of `key` on the current stream. The output is rewritten; Note [who owns an output]."""

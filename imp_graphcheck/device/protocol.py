@@ -1,13 +1,15 @@
 """What the tool needs from a GPU. Nothing above this folder says which one it is."""
 
-from collections.abc import Hashable
+from collections.abc import Collection, Hashable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
 
+from imp_graphcheck.device.op_trace import Launch
 from imp_graphcheck.record.graph import GraphTrace
+from imp_graphcheck.record.memory import Allocation
 from imp_graphcheck.record.site import Site
 
 
@@ -77,14 +79,28 @@ class Device(Protocol):
         ...
 
     def recording(self) -> AbstractContextManager[None]:
-        """While active, allocations and frees are remembered with the source lines that made them."""
+        """While active, allocations and frees are remembered with the source lines that made them.
+
+        What was allocated before has no site; what is asked below needs an active recording.
+        """
         ...
 
-    def read_graph(self, graph: Any, *, key: Hashable, capture_seconds: float) -> GraphTrace:
-        """The nodes of a captured graph. Never called while a stream captures. Launches nothing.
+    def captured_nodes(self) -> int:
+        """How many nodes the capture of the current stream has recorded so far. Allowed while it captures."""
+        ...
 
-        Raises GraphUnreadableError.
+    def read_graph(
+        self, graph: Any, *, key: Hashable, capture_seconds: float, launches: Sequence[Launch] = ()
+    ) -> GraphTrace:
+        """The nodes of a captured graph with their parameters, and the allocations that their pointers lie in.
+
+        `launches` are the operators that were called during the capture, for the `op` and launching line of each node.
+        Never called while a stream captures. Launches nothing. Raises GraphUnreadableError.
         """
+        ...
+
+    def allocations(self, generations: Collection[int]) -> dict[int, Allocation]:
+        """What has become of these allocations, device or pinned host memory; unknown ones are left out."""
         ...
 
     def owns(self, graph: Any, tensor: torch.Tensor) -> bool:

@@ -3,7 +3,7 @@
 import os
 import sys
 from pathlib import Path
-from types import CodeType
+from types import CodeType, FrameType
 
 import torch
 
@@ -21,11 +21,14 @@ _PROGRAM_INSIDE_TOOL = str(Path(__file__).parents[1] / "faults") + os.sep
 
 def take_stack(skip: int = 1) -> RawStack:
     """The stack of the caller, without its `skip` innermost frames."""
-    frame = sys._getframe(skip)
+    frame: FrameType | None = sys._getframe()
+    for _ in range(skip):
+        # A tensor that dies after the last line of the program has nobody below it on the stack.
+        frame = frame.f_back if frame is not None else None
     frames: list[tuple[CodeType, int]] = []
     while frame is not None and len(frames) < MAX_FRAMES:
         frames.append((frame.f_code, frame.f_lineno))
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return tuple(frames)
 
 
@@ -52,7 +55,7 @@ def site_of_frames(frames: tuple[Frame, ...]) -> Site | None:
 
 def belongs_to_program(file: str) -> bool:
     """Whether code in `file` is the program under test, the reference engine included."""
-    if file.startswith("<") or file.startswith(_TORCH):
+    if file.startswith(("<", _TORCH)):
         return False
     if file.startswith(_PROGRAM_INSIDE_TOOL):
         return True

@@ -5,8 +5,10 @@ from typing import Literal
 
 from imp_graphcheck.record.finding import Finding
 from imp_graphcheck.record.graph import GraphTrace
+from imp_graphcheck.record.memory import Allocation
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""2: nodes have parameters and name their launching line by index; `memory` is new."""
 
 StageStatus = Literal["ok", "failed", "skipped", "died", "interrupted"]
 Verdict = Literal["clean", "findings", "inconclusive", "failed", "interrupted", "running"]
@@ -110,7 +112,10 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One run, complete or partial. `verdict` is `running` until the command has reached its end."""
+    """One run, complete or partial. `verdict` is `running` until the command has reached its end.
+
+    `memory` holds the allocations that the graphs point at, as they were before the first replay.
+    """
 
     schema_version: int = SCHEMA_VERSION
     id: str
@@ -125,6 +130,7 @@ class Run:
     calls: tuple[CallComparison, ...] = ()
     state: tuple[StateComparison, ...] = ()
     graphs: tuple[GraphTrace, ...] = ()
+    memory: tuple[Allocation, ...] = ()
     replays: int = 0
     fallbacks: dict[str, int] = field(default_factory=dict)
     speed: Speed | None = None

@@ -11,6 +11,7 @@ import msgspec
 
 from imp_graphcheck.errors import UsageError
 from imp_graphcheck.record.run import SCHEMA_VERSION, Run
+from imp_graphcheck.record.upgrade import upgraded
 
 RUN_FILE = "run.json"
 LATEST = "latest"
@@ -46,24 +47,21 @@ def load_run(path: Path) -> Run:
 
 
 def decode_run(data: bytes, *, origin: str) -> Run:
-    """Decode what `encode_run` made. Raises UsageError naming `origin`."""
+    """Decode what `encode_run` made, in this version or an older one. Raises UsageError naming `origin`."""
     try:
-        header = msgspec.json.decode(data, type=_Header)
+        version = msgspec.json.decode(data, type=_Header).schema_version
+        if version == SCHEMA_VERSION:
+            return msgspec.json.decode(data, type=Run)
+        if version < SCHEMA_VERSION:
+            return msgspec.convert(upgraded(msgspec.json.decode(data)), type=Run)
     except msgspec.DecodeError as error:
         raise UsageError(
             f"{origin} is not a run of this tool: {error}.", hint="it may be truncated"
         ) from error
-    if header.schema_version > SCHEMA_VERSION:
-        raise UsageError(
-            f"{origin} has schema version {header.schema_version}; this version reads up to {SCHEMA_VERSION}.",
-            hint="read it with the version of imp-graphcheck that wrote it, or a newer one",
-        )
-    try:
-        return msgspec.json.decode(data, type=Run)
-    except msgspec.DecodeError as error:
-        raise UsageError(
-            f"{origin} is not a run of this tool: {error}.", hint="it may be truncated"
-        ) from error
+    raise UsageError(
+        f"{origin} has schema version {version}; this version reads up to {SCHEMA_VERSION}.",
+        hint="read it with the version of imp-graphcheck that wrote it, or a newer one",
+    )
 
 
 def encode_run(run: Run) -> bytes:

@@ -51,16 +51,96 @@ _ALL = (
         remedy="make the call before the capture, or make it capturable",
     ),
     Rule(
+        code="GC201",
+        title="graph points at freed memory",
+        meaning="A captured address belongs to memory that was freed. It replays correctly until somebody gets the block.",
+        remedy="keep a reference to the tensor as long as the graph, or copy into a static buffer that was allocated "
+        "before the capture",
+    ),
+    Rule(
         code="GC202",
         title="graph points at unmapped memory",
         meaning="A captured address belongs to memory that was given back to the driver.",
         remedy="keep the allocation alive as long as the graph, or reserve it once before the capture",
     ),
     Rule(
+        code="GC203",
+        title="buffer behind a captured pointer was replaced",
+        meaning="The program keeps its data in another tensor now; the graph still reads the old one.",
+        remedy="fill the captured tensor in place (copy_) instead of putting a new one in its stead, or capture again",
+    ),
+    Rule(
+        code="GC204",
+        title="graph points into another graph's pool",
+        meaning="The memory goes when the other graph goes, whatever this graph needs.",
+        remedy="allocate shared memory and library workspaces before the first capture, on the capture stream",
+    ),
+    Rule(
+        code="GC205",
+        title="live tensor shares graph-pool memory that the graph overwrites",
+        meaning="It was allocated inside the capture, on the place of a transient that every replay writes again.",
+        remedy="allocate what outlives the replay before the capture",
+    ),
+    Rule(
+        code="GC206",
+        title="host source of a captured copy is gone or recycled",
+        meaning="Every replay reads the host address again, and the buffer belongs to somebody else.",
+        remedy="keep the pinned buffer alive as long as the graph, or copy into a device buffer before the replay",
+    ),
+    Rule(
         code="GC209",
         title="the replay died",
         meaning="The device, or the process, did not survive a replay, and the cause could not be read from the wreck.",
         remedy="run it again with CUDA_LAUNCH_BLOCKING=1; a smaller --pp or --requests narrows it down",
+    ),
+    Rule(
+        code="GC301",
+        title="scalar argument differs between calls with the same graph key",
+        meaning="A number that the host passed by value is frozen at what the captured call had.",
+        remedy="keep the number in a device tensor that prepare fills, or put it into the graph key",
+    ),
+    Rule(
+        code="GC302",
+        title="launch geometry differs between calls with the same graph key",
+        meaning="The grid was computed on the host from something that changes; the graph covers the captured size only.",
+        remedy="launch for the largest size and mask on the device, or put the size into the graph key",
+    ),
+    Rule(
+        code="GC303",
+        title="kernels differ between calls with the same graph key",
+        meaning="The host chose other kernels, or another number of them, for the other call.",
+        remedy="make the choice on the device, run both branches, or put what decides into the graph key",
+    ),
+    Rule(
+        code="GC304",
+        title="pointer argument differs between calls with the same graph key",
+        meaning="The other call reads or writes other memory; the graph stays with the captured one.",
+        remedy="use one static buffer and fill it in place, or index on the device",
+    ),
+    Rule(
+        code="GC305",
+        title="copy differs between calls with the same graph key",
+        meaning="Source, target or size of a copy were decided on the host.",
+        remedy="copy the largest size, or let a kernel gather by device-resident indices",
+    ),
+    Rule(
+        code="GC306",
+        title="graph key is incomplete",
+        meaning="Calls that need different graphs share one.",
+        remedy="add what the message names to the key, or move it to the device",
+    ),
+    Rule(
+        code="GC404",
+        title="work is missing from the graph",
+        meaning="Work that eager execution does is not repeated by a replay.",
+        remedy="launch it on the capturing stream (fork side streams from it), and let no branch depend on whether a capture "
+        "is going on",
+    ),
+    Rule(
+        code="GC405",
+        title="warm-up or capture changed persistent state",
+        meaning="The state that the first real call finds is not the one it would have found without graphs.",
+        remedy="capture with inputs that write to scratch, or set the state back after the capture",
     ),
     Rule(
         code="GC408",
@@ -93,6 +173,18 @@ _ALL = (
         title="not everything was replayed",
         meaning="A call ran eagerly although a graph was asked for, so its speed and its safety are those of eager.",
         remedy="the message names the condition that closed: open it, or accept eager for these calls",
+    ),
+    Rule(
+        code="GC602",
+        title="captured again and again",
+        meaning="Graphs are dropped and captured anew during normal operation; each capture costs a forward pass.",
+        remedy="find what invalidates them: a shape that churns, or memory that moves",
+    ),
+    Rule(
+        code="GC603",
+        title="no gain",
+        meaning="The captured arm is not faster than eager beyond the spread of the measurements.",
+        remedy="the device is the bottleneck, or the graph is too small: graph a longer region, or none",
     ),
 )
 

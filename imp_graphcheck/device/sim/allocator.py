@@ -12,10 +12,16 @@ No torch in here: addresses and numbers only.
 """
 
 from bisect import bisect_left, insort
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+from imp_graphcheck.device.sim.history import Allocation, History, PoolId
+
+if TYPE_CHECKING:
+    from imp_graphcheck.device.stack import RawStack
+
+__all__ = ["DEFAULT_POOL", "Allocation", "Block", "CachingAllocator", "PoolId", "Segment"]
 
 MIN_BLOCK_BYTES = 512
 SMALL_BYTES = 1 << 20
@@ -24,11 +30,7 @@ LARGE_SEGMENT_BYTES = 20 << 20
 MIN_LARGE_BYTES = 10 << 20
 ROUND_LARGE_BYTES = 2 << 20
 
-PoolId = tuple[int, int]
 DEFAULT_POOL: PoolId = (0, 0)
-
-HISTORY_LIMIT = 200_000
-"""Freed allocations that are remembered, the oldest forgotten first."""
 
 
 class AddressSpace(Protocol):
@@ -71,21 +73,6 @@ class Block:
     next: "Block | None" = None
 
 
-@dataclass(slots=True, eq=False)
-class Allocation:
-    """One allocation, from birth to death. Sites are whatever the caller passed in."""
-
-    generation: int
-    address: int
-    size: int
-    requested: int
-    pool: PoolId
-    stream: int
-    allocation_site: object
-    free_site: object = None
-    live: bool = True
-
-
 @dataclass(slots=True)
 class _Pool:
     use_count: int = 0
@@ -104,8 +91,9 @@ class CachingAllocator:
         self._free: dict[tuple[PoolId, int, bool], list[_FreeKey]] = {}
         self._free_blocks: dict[int, Block] = {}
         self._live: dict[int, tuple[Block, Allocation]] = {}
-        self._by_generation: dict[int, Allocation] = {}
-        self._freed: deque[Allocation] = deque()
+        self._live_addresses: list[int] = []
+        """The keys of `_live`, ascending: a captured graph asks for the owner of every address it names."""
+        self.history = History()
         self._segments: dict[int, Segment] = {}
         self._segment_starts: list[int] = []
         self._generation = 0
@@ -115,7 +103,7 @@ class CachingAllocator:
     # allocation
 
     def allocate(
-        self, requested: int, *, pool: PoolId = DEFAULT_POOL, stream: int = 0, site: object = None
+        self, requested: int, *, pool: PoolId = DEFAULT_POOL, stream: int = 0, site: "RawStack" = ()
     ) -> Allocation | None:
         """Allocate `requested` bytes (0 counts as 1). None when nothing fits and no segment can be mapped."""
         size = round_size(requested)
@@ -136,7 +124,7 @@ class CachingAllocator:
             allocation_site=site,
         )
         self._live[block.address] = (block, allocation)
-        self._by_generation[allocation.generation] = allocation
+        insort(self._live_addresses, block.address)
         self.allocated_bytes += block.size
         return allocation
 
@@ -145,13 +133,14 @@ class CachingAllocator:
         size = round_size(requested)
         return self._best_fit(size, pool, stream, size <= SMALL_BYTES) is None
 
-    def free(self, address: int, *, site: object = None) -> Allocation:
+    def free(self, address: int, *, site: "RawStack" = ()) -> Allocation:
         """Free the live allocation at `address`. Raises KeyError when there is none."""
         block, allocation = self._live.pop(address)
+        del self._live_addresses[bisect_left(self._live_addresses, address)]
         allocation.live, allocation.free_site = False, site
         self.allocated_bytes -= block.size
         block.allocated = False
-        self._remember_freed(allocation)
+        self.history.add(allocation)
         self._release(block)
         return allocation
 
@@ -188,10 +177,11 @@ class CachingAllocator:
 
     def live_at(self, address: int) -> Allocation | None:
         """The live allocation whose block holds `address`."""
-        block = self.block_at(address)
-        if block is None or not block.allocated:
+        index = bisect_left(self._live_addresses, address + 1) - 1
+        if index < 0:
             return None
-        return self._live[block.address][1]
+        allocation = self._live[self._live_addresses[index]][1]
+        return allocation if allocation.holds(address) else None
 
     def block_at(self, address: int) -> Block | None:
         """The block, allocated or free, that holds `address`; None when no segment does."""
@@ -209,18 +199,8 @@ class CachingAllocator:
         return segment if address < segment.address + segment.size else None
 
     def last_owner(self, address: int) -> Allocation | None:
-        """The newest allocation, live or freed, that ever held `address`, as far as is remembered."""
-        live = self.live_at(address)
-        if live is not None:
-            return live
-        for allocation in reversed(self._freed):
-            if allocation.address <= address < allocation.address + allocation.size:
-                return allocation
-        return None
-
-    def allocation(self, generation: int) -> Allocation | None:
-        """The allocation with that number, if it is live or still remembered."""
-        return self._by_generation.get(generation)
+        """The newest allocation, live or freed, that held `address`, as far as is remembered."""
+        return self.live_at(address) or self.history.last_owner(address)
 
     @property
     def segments(self) -> list[Segment]:
@@ -305,11 +285,6 @@ class CachingAllocator:
         keys = self._free[(segment.pool, segment.stream, segment.small)]
         del keys[bisect_left(keys, (block.size, block.address))]
         del self._free_blocks[block.address]
-
-    def _remember_freed(self, allocation: Allocation) -> None:
-        self._freed.append(allocation)
-        if len(self._freed) > HISTORY_LIMIT:
-            del self._by_generation[self._freed.popleft().generation]
 
 
 def round_size(requested: int) -> int:

@@ -1,19 +1,20 @@
-"""Stream capture: work is recorded instead of run, and what a capture forbids is refused with CUDA's own error.
+"""One stream capture: work is recorded instead of run.
 
-Rules, from the CUDA programming guide and from what an H200 answered: a stream joins a capture by waiting on an event
-that was recorded inside it, and must be joined back before the end (904); waiting inside a capture on work from outside
-is refused (905); waiting or querying for a capturing stream is refused in every mode (900); calls that are merely
-unsafe (mapping memory, querying other events) are refused in mode `global` from every thread and in `thread_local` from
-the capturing one. A refused call invalidates the capture: everything after it fails with 901, which hides the first.
+A stream joins a capture by waiting on an event that was recorded inside it, and what it holds must be joined back
+before the end (904). A refused call invalidates the capture: work that follows fails with 901, which hides the first.
 """
 
 import threading
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from imp_graphcheck.device.sim.allocator import PoolId
-from imp_graphcheck.device.sim.errors import CAPTURE_INVALIDATED, CAPTURE_UNJOINED, SimError
+from imp_graphcheck.device.sim.errors import CAPTURE_INVALIDATED, RuntimeCode, SimError
 from imp_graphcheck.device.sim.work import NodeWork
+
+if TYPE_CHECKING:
+    from imp_graphcheck.device.sim.owners import Owner
+
 
 CaptureMode = Literal["global", "thread_local", "relaxed"]
 CAPTURE_MODES: tuple[CaptureMode, ...] = ("global", "thread_local", "relaxed")
@@ -21,12 +22,13 @@ CAPTURE_MODES: tuple[CaptureMode, ...] = ("global", "thread_local", "relaxed")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GraphNode:
-    """Recorded work. `dependencies` are indices of earlier nodes."""
+    """Recorded work. `dependencies` are indices of earlier nodes; `owners` who held each address at that moment."""
 
     index: int
     work: NodeWork
     stream: int
     dependencies: tuple[int, ...]
+    owners: "tuple[Owner | None, ...]"
 
 
 @dataclass(slots=True, eq=False)
@@ -41,15 +43,15 @@ class Capture:
     thread: int = field(default_factory=threading.get_ident)
     nodes: list[GraphNode] = field(default_factory=list)
     tails: dict[int, frozenset[int]] = field(default_factory=dict)
-    first_error: SimError | None = None
+    first_error: RuntimeCode | None = None
 
     def __post_init__(self) -> None:
         self.tails[self.origin] = frozenset()
 
-    def add(self, work: NodeWork, stream: int) -> None:
+    def add(self, work: NodeWork, stream: int, owners: "tuple[Owner | None, ...]") -> None:
         """Record `work` as the next node of `stream`."""
         self.require_valid()
-        node = GraphNode(len(self.nodes), work, stream, tuple(sorted(self.tails[stream])))
+        node = GraphNode(len(self.nodes), work, stream, tuple(sorted(self.tails[stream])), owners)
         self.nodes.append(node)
         self.tails[stream] = frozenset({node.index})
 
@@ -58,7 +60,7 @@ class Capture:
         self.require_valid()
         self.tails[stream] = self.tails.get(stream, frozenset()) | tail
 
-    def invalidate(self, error: SimError) -> None:
+    def invalidate(self, error: RuntimeCode) -> None:
         """Remember the first error; the capture cannot succeed any more."""
         if self.first_error is None:
             self.first_error = error
@@ -74,8 +76,8 @@ class Capture:
             return True
         return self.mode == "thread_local" and self.thread == threading.get_ident()
 
-    def require_joined(self) -> None:
-        """Raise 904 when a forked stream holds nodes that the origin does not follow."""
+    def unjoined_stream(self) -> int | None:
+        """A forked stream that holds nodes which the origin does not follow."""
         followed: set[int] = set()
         pending = list(self.tails[self.origin])
         while pending:
@@ -83,6 +85,4 @@ class Capture:
             if index not in followed:
                 followed.add(index)
                 pending.extend(self.nodes[index].dependencies)
-        for stream, tail in self.tails.items():
-            if not tail <= followed:
-                raise SimError(CAPTURE_UNJOINED, f"stream {stream} was forked and never joined")
+        return next((stream for stream, tail in self.tails.items() if not tail <= followed), None)

@@ -5,16 +5,14 @@ memory with `non_blocking` reads the host memory when its turn comes, so a later
 Every blocking copy ends in a wait for the stream, which a capture refuses.
 """
 
-from typing import Any
-
 import torch
 
 from imp_graphcheck.device.sim.gpu import Gpu, current_gpu
 from imp_graphcheck.device.sim.host_memory import HostBlock
 from imp_graphcheck.device.sim.streams import current_stream
 from imp_graphcheck.device.sim.tensors import empty_strided, operand_of
-from imp_graphcheck.device.sim.trace import Direction
-from imp_graphcheck.device.sim.work import Copy, Launch, Slot
+from imp_graphcheck.device.sim.trace import Direction, HostMemory
+from imp_graphcheck.device.sim.work import Copy, Launch, slot
 from imp_graphcheck.device.stack import take_stack
 
 _PAGEABLE_IN_CAPTURE = (
@@ -25,8 +23,25 @@ _PAGEABLE_IN_CAPTURE = (
 
 def copy(source: torch.Tensor, target: torch.Tensor, non_blocking: bool) -> torch.Tensor:
     """`target.copy_(source, non_blocking)`, at least one of them on the device. Returns `target`."""
-    if target.numel() == 0:
-        return target
+    if target.numel():
+        _copy(*_plain(source, target), non_blocking)
+    return target
+
+
+def _plain(source: torch.Tensor, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The same copy between tensors whose bytes say what they hold: lazily conjugated or negated ones do not."""
+    if source.is_conj():
+        source = source.conj().conj_physical()
+    if source.is_neg():
+        source = torch._neg_view(source).neg()
+    if target.is_conj():
+        source, target = source.conj_physical(), target.conj()
+    if target.is_neg():
+        source, target = source.neg(), torch._neg_view(target)
+    return source, target
+
+
+def _copy(source: torch.Tensor, target: torch.Tensor, non_blocking: bool) -> torch.Tensor:
     source = source.expand(target.shape) if source.shape != target.shape else source
     if source.device.type == target.device.type:
         return _on_device(source, target)
@@ -54,28 +69,29 @@ def note_readback(gpu: Gpu, stream: int, reason: str) -> None:
     )
 
 
-def to_device_now(result: torch.Tensor, gpu: Gpu, stream: int) -> torch.Tensor:
+def to_device_now(result: torch.Tensor, gpu: Gpu) -> torch.Tensor:
     """A tensor on the device with the content of `result`, whose shape only the data decided."""
-    target = empty_strided(result.shape, result.stride(), result.dtype)
+    target = empty_strided(result.shape, result.stride(), result.dtype, take_stack(2))
     if result.numel():
         view = gpu.arena.view(target.data_ptr(), result.dtype, tuple(result.shape), tuple(result.stride()))
-        view.copy_(result)
+        with torch.inference_mode():
+            view.copy_(result)
     return target
 
 
 def _on_device(source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    plain = source.dtype == target.dtype and source.is_contiguous() and target.is_contiguous()
-    if plain and source.is_neg() == target.is_neg() and source.is_conj() == target.is_conj():
+    if source.dtype == target.dtype and source.is_contiguous() and target.is_contiguous():
         if source.data_ptr() != target.data_ptr():
-            device_to_device(target.data_ptr(), source.data_ptr(), source.numel() * source.element_size())
+            size = source.numel() * source.element_size()
+            device_to_device(target.data_ptr(), source.data_ptr(), size)
         return target
     gpu, stream = current_gpu(), current_stream().stream_id
     operands = (operand_of(target, "self", True), operand_of(source, "src", False))
-    launch = Launch(torch.ops.aten.copy_.default, (Slot(0), Slot(1)), {}, operands, (), take_stack(2))
+    work = Launch(torch.ops.aten.copy_.default, (slot(0), slot(1)), {}, operands, (), take_stack(2))
     gpu.trace.add(
-        "cudaLaunchKernel", stream=stream, capturing=gpu.capture_of(stream) is not None, detail=launch.name
+        "cudaLaunchKernel", stream=stream, capturing=gpu.capture_of(stream) is not None, detail=work.name
     )
-    gpu.enqueue(stream, launch)
+    gpu.enqueue(stream, work)
     return target
 
 
@@ -90,7 +106,7 @@ def _to_device(source: torch.Tensor, target: torch.Tensor, non_blocking: bool) -
     size = source.numel() * source.element_size()
     block = gpu.pinned.block_at(source.data_ptr())
     _refuse_pageable(gpu, stream, block)
-    _note(gpu, stream, "h2d", size, block)
+    _note(gpu, stream, "h2d", size, _kind(block))
     work = Copy("h2d", source.data_ptr(), target.data_ptr(), size, take_stack(2), _kind(block))
     if block is None:
         work.staged = _as_bytes(source).clone()
@@ -111,7 +127,7 @@ def _to_host(source: torch.Tensor, target: torch.Tensor, non_blocking: bool) -> 
     size = source.numel() * source.element_size()
     block = gpu.pinned.block_at(target.data_ptr())
     _refuse_pageable(gpu, stream, block)
-    _note(gpu, stream, "d2h", size, block)
+    _note(gpu, stream, "d2h", size, _kind(block))
     if block is not None:
         work = Copy("d2h", source.data_ptr(), target.data_ptr(), size, take_stack(2), "pinned")
         _keep_until_run(gpu, stream, work, block)
@@ -121,15 +137,15 @@ def _to_host(source: torch.Tensor, target: torch.Tensor, non_blocking: bool) -> 
         return target
     # Pageable: the driver stages through its own buffer and returns when the bytes are there.
     gpu.synchronize_stream(stream)
-    content = gpu.arena.view(source.data_ptr(), torch.uint8, (size,), (1,))
-    _as_bytes(target).copy_(content)
+    with torch.inference_mode():
+        _as_bytes(target).copy_(gpu.arena.view(source.data_ptr(), torch.uint8, (size,), (1,)))
     return target
 
 
 def _keep_until_run(gpu: Gpu, stream: int, work: Copy, block: HostBlock) -> None:
     if gpu.capture_of(stream) is None:
         block.pending += 1
-        work.on_done = lambda: gpu.pinned.done(block)
+        work.on_done = lambda: gpu.memory.copy_done(block)
 
 
 def _refuse_pageable(gpu: Gpu, stream: int, block: HostBlock | None) -> None:
@@ -139,9 +155,8 @@ def _refuse_pageable(gpu: Gpu, stream: int, block: HostBlock | None) -> None:
 
 
 def _note(
-    gpu: Gpu, stream: int, direction: Direction, size_bytes: int, block: HostBlock | None | bool = False
+    gpu: Gpu, stream: int, direction: Direction, size_bytes: int, host: HostMemory | None = None
 ) -> None:
-    host: Any = None if block is False else _kind(block)  # type: ignore[arg-type]
     gpu.trace.add(
         "cudaMemcpyAsync",
         stream=stream,
@@ -152,7 +167,7 @@ def _note(
     )
 
 
-def _kind(block: HostBlock | None) -> Any:
+def _kind(block: HostBlock | None) -> HostMemory:
     return "pageable" if block is None else "pinned"
 
 

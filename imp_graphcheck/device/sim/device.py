@@ -2,23 +2,27 @@
 
 import os
 import platform
-from collections.abc import Hashable
+from collections.abc import Collection, Hashable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from types import ModuleType
 
 import torch
 
+from imp_graphcheck.device.op_trace import Launch as OpLaunch
 from imp_graphcheck.device.protocol import DeviceError
 from imp_graphcheck.device.sim import backend
+from imp_graphcheck.device.sim.arguments import DEVICE_TYPE
 from imp_graphcheck.device.sim.errors import Fault, RuntimeCode, SimError, SimLibraryError
 from imp_graphcheck.device.sim.gpu import current_gpu
 from imp_graphcheck.device.sim.graph import CUDAGraph
-from imp_graphcheck.device.sim.operators import DEVICE_TYPE
+from imp_graphcheck.device.sim.graph_reader import read_nodes
+from imp_graphcheck.device.sim.owners import Owner, pool_name
 from imp_graphcheck.device.sim.streams import current_stream
-from imp_graphcheck.device.sim.tensors import span_bytes
-from imp_graphcheck.device.sim.work import Copy, Launch, Memset
+from imp_graphcheck.device.sim.tensors import point, span_bytes
+from imp_graphcheck.device.sim.work import Memset
 from imp_graphcheck.device.stack import site_of, take_stack
-from imp_graphcheck.record.graph import GraphTrace, Node
+from imp_graphcheck.record.graph import GraphTrace
+from imp_graphcheck.record.memory import Allocation
 
 _MEANING = {
     700: "a kernel touched an address that is not mapped; every later call in this process fails with the same error",
@@ -27,6 +31,7 @@ _MEANING = {
     901: "an earlier call inside the capture was refused; that earlier error is the cause",
     904: "a stream was forked into the capture and never joined back",
     905: "a captured stream was made to wait for work outside the capture",
+    906: "the default stream was made to wait for a captured one",
 }
 
 
@@ -37,6 +42,8 @@ class SimDevice:
 
     def __init__(self) -> None:
         backend.enable()
+        self._owners: dict[int, Owner] = {}
+        """Who held the addresses of the graphs that were read, by generation."""
 
     @property
     def torch_device(self) -> torch.device:
@@ -68,24 +75,51 @@ class SimDevice:
         # Sites of allocations are always kept here: they cost two microseconds each.
         return nullcontext()
 
-    def read_graph(self, graph: CUDAGraph, *, key: Hashable, capture_seconds: float) -> GraphTrace:
+    def captured_nodes(self) -> int:
+        capture = current_gpu().capture_of(current_stream().stream_id)
+        return 0 if capture is None else len(capture.nodes)
+
+    def read_graph(
+        self,
+        graph: CUDAGraph,
+        *,
+        key: Hashable,
+        capture_seconds: float,
+        launches: Sequence[OpLaunch] = (),
+    ) -> GraphTrace:
+        nodes, sites = read_nodes(graph.nodes, launches)
+        for node in graph.nodes:
+            self._owners.update((owner.generation, owner) for owner in node.owners if owner is not None)
         return GraphTrace(
             key=str(key),
-            nodes=tuple(_node(node.index, node.work, node.dependencies) for node in graph.nodes),
+            nodes=nodes,
+            sites=sites,
             capture_seconds=capture_seconds,
+            pool=pool_name(graph.pool()),
             pool_bytes=current_gpu().allocator.pool_bytes(graph.pool()),
             replays=graph.replays,
         )
+
+    def allocations(self, generations: Collection[int]) -> dict[int, Allocation]:
+        memory = current_gpu().memory
+        return {
+            generation: self._owners[generation].now(memory)
+            for generation in generations
+            if generation in self._owners
+        }
 
     def owns(self, graph: CUDAGraph, tensor: torch.Tensor) -> bool:
         segment = current_gpu().allocator.segment_at(tensor.data_ptr())
         return segment is not None and segment.pool == graph.pool()
 
     def poison(self, tensor: torch.Tensor) -> None:
-        size = span_bytes(tensor.shape, tensor.stride(), tensor.dtype)
-        if size:
-            memset = Memset(tensor.data_ptr(), 0xFF, size, take_stack())
-            current_gpu().enqueue(current_stream().stream_id, memset)
+        size = span_bytes(tuple(tensor.shape), tensor.stride(), tensor.dtype)
+        if size == tensor.numel() * tensor.element_size():
+            if size:
+                memset = Memset(tensor.data_ptr(), 0xFF, size, take_stack())
+                current_gpu().enqueue(current_stream().stream_id, memset)
+        elif size:
+            _bytes_of(tensor).fill_(0xFF)
 
     def explain(self, error: BaseException) -> DeviceError | None:
         first = _first_device_error(error)
@@ -96,25 +130,14 @@ class SimDevice:
         return None
 
 
-def _node(index: int, work: Launch | Copy | Memset, dependencies: tuple[int, ...]) -> Node:
-    if isinstance(work, Copy):
-        return Node(
-            index=index,
-            kind="memcpy",
-            name=work.name,
-            dependencies=dependencies,
-            direction=work.direction,
-            size_bytes=work.size_bytes,
-            launch_site=site_of(work.stack),
-        )
-    kind, size = ("memset", work.size_bytes) if isinstance(work, Memset) else ("kernel", None)
-    return Node(
-        index=index,
-        kind=kind,
-        name=work.name,
-        dependencies=dependencies,
-        size_bytes=size,
-        launch_site=site_of(work.stack),
+def _bytes_of(tensor: torch.Tensor) -> torch.Tensor:
+    """The bytes of each element, and not what lies between them. An expanded dimension counts once."""
+    width = tensor.element_size()
+    shape = [size if step else 1 for size, step in zip(tensor.shape, tensor.stride(), strict=True)]
+    strides = [step * width for step in tensor.stride()]
+    view = torch.empty(0, dtype=torch.uint8, device=tensor.device)
+    return point(
+        view, tensor.untyped_storage(), int(tensor.storage_offset()) * width, [*shape, width], [*strides, 1]
     )
 
 

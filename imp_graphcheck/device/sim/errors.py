@@ -17,14 +17,16 @@ class RuntimeCode:
     sticky: bool = False
 
 
-OUT_OF_MEMORY = RuntimeCode("cudaErrorMemoryAllocation", 2, "out of memory")
 INVALID_VALUE = RuntimeCode("cudaErrorInvalidValue", 1, "invalid argument")
+INVALID_RESOURCE_HANDLE = RuntimeCode("cudaErrorInvalidResourceHandle", 400, "invalid resource handle")
+ILLEGAL_STATE = RuntimeCode(
+    "cudaErrorIllegalState", 401, "the operation cannot be performed in the present state"
+)
 NOT_READY = RuntimeCode("cudaErrorNotReady", 600, "device not ready")
 ILLEGAL_ADDRESS = RuntimeCode(
     "cudaErrorIllegalAddress", 700, "an illegal memory access was encountered", sticky=True
 )
 DEVICE_ASSERT = RuntimeCode("cudaErrorAssert", 710, "device-side assert triggered", sticky=True)
-LAUNCH_FAILURE = RuntimeCode("cudaErrorLaunchFailure", 719, "unspecified launch failure", sticky=True)
 CAPTURE_UNSUPPORTED = RuntimeCode(
     "cudaErrorStreamCaptureUnsupported", 900, "operation not permitted when stream is capturing"
 )
@@ -46,6 +48,11 @@ CAPTURE_ISOLATION = RuntimeCode(
     "cudaErrorStreamCaptureIsolation",
     905,
     "dependency created on uncaptured work in another stream",
+)
+CAPTURE_IMPLICIT = RuntimeCode(
+    "cudaErrorStreamCaptureImplicit",
+    906,
+    "operation would make the legacy stream depend on a capturing blocking stream",
 )
 CAPTURED_EVENT = RuntimeCode(
     "cudaErrorCapturedEvent", 907, "operation not permitted on an event last recorded in a capturing stream"

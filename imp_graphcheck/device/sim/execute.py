@@ -1,4 +1,7 @@
-"""Running work by address: the only place where a simulated kernel touches memory."""
+"""Running work by address: the only place where a simulated kernel touches memory.
+
+All of it happens in inference mode, whatever the program is in: our views of memory are nobody's to differentiate.
+"""
 
 from typing import Any
 
@@ -20,12 +23,13 @@ class AccessError(Exception):
 
 def execute(work: NodeWork, device: Arena, host: PinnedMemory) -> None:
     """Run one piece of work on the memory as it is now. Raises AccessError."""
-    if isinstance(work, Launch):
-        _launch(work, device)
-    elif isinstance(work, Copy):
-        _copy(work, device, host)
-    else:
-        _memset(work, device)
+    with torch.inference_mode():
+        if isinstance(work, Launch):
+            _launch(work, device)
+        elif isinstance(work, Copy):
+            _copy(work, device, host)
+        else:
+            _memset(work, device)
 
 
 def _launch(launch: Launch, device: Arena) -> None:
@@ -35,8 +39,9 @@ def _launch(launch: Launch, device: Arena) -> None:
     tensors = [view(operand, device) for operand in launch.operands]
     args, kwargs = fill(launch.args, tensors), fill(launch.kwargs, tensors)
     try:
-        with torch.no_grad():
-            result = launch.op(*args, **kwargs)
+        result = launch.op(*args, **kwargs)
+    except NotImplementedError:
+        raise
     except (IndexError, RuntimeError) as error:
         # Shapes and dtypes were checked when the launch was queued: what fails now depends on device data, such
         # as an index out of range, and on a GPU that is an assertion inside the kernel.
@@ -44,7 +49,8 @@ def _launch(launch: Launch, device: Arena) -> None:
     if launch.results:
         returned = [result] if isinstance(result, torch.Tensor) else tensors_in(result)
         for operand, value in zip(launch.results, returned, strict=True):
-            view(operand, device).copy_(value)
+            if value.numel():
+                view(operand, device).copy_(value)
     if launch.workspace is not None:
         _scribble(launch, device)
 
@@ -88,6 +94,8 @@ def _memset(memset: Memset, device: Arena) -> None:
 
 def view(operand: Operand, device: Arena) -> torch.Tensor:
     """A CPU tensor over the operand's memory."""
+    if not operand.span_bytes:
+        return torch.empty_strided(operand.shape, operand.strides, dtype=operand.dtype)
     return device.view(operand.address, operand.dtype, operand.shape, operand.strides)
 
 

@@ -1,5 +1,6 @@
 """Captured graphs: the surface of `torch.cuda.CUDAGraph` and `torch.cuda.graph`, for the software GPU."""
 
+import warnings
 from types import TracebackType
 
 import torch
@@ -20,6 +21,7 @@ class CUDAGraph:
         self.replays = 0
         self._gpu: Gpu | None = None
         self._pool: PoolId | None = None
+        self._stream: int | None = None
         self._generators: set[int] = set()
         self._ready = False
         self._instantiated = False
@@ -34,30 +36,38 @@ class CUDAGraph:
             raise RuntimeError(
                 "This CUDAGraph instance already owns a captured graph. To capture a new graph, create a new instance."
             )
-        gpu = current_gpu()
-        self._gpu = gpu
+        gpu, stream = current_gpu(), current_stream().stream_id
+        if gpu.capture_of(stream) is not None:
+            raise RuntimeError("Cannot register the state during capturing stage.")
         self._pool = pool if pool is not None else gpu.new_pool()
         gpu.begin_capture(
-            stream=current_stream().stream_id,
-            mode=capture_error_mode,
-            pool=self._pool,
-            generators=frozenset(self._generators),
+            stream=stream, mode=capture_error_mode, pool=self._pool, generators=frozenset(self._generators)
         )
+        # From here on the graph holds its pool, whatever becomes of the capture.
+        gpu.retain_pool(self._pool)
+        self._gpu, self._stream = gpu, stream
 
     def capture_end(self) -> None:
         """Stop recording. Raises the runtime's 901 or 904 when the capture cannot become a graph."""
-        gpu = self._bound()
-        capture = gpu.end_capture(current_stream().stream_id)
+        gpu, stream = self._bound(), current_stream().stream_id
+        if stream != self._stream:
+            raise RuntimeError("Capture must end on the same stream it began on.")
+        capture = gpu.end_capture(stream)
         self.nodes, self.id = tuple(capture.nodes), capture.id
-        gpu.allocator.retain_pool(capture.pool)
         self._ready = True
+        if not self.nodes:
+            warnings.warn(
+                "The CUDA Graph is empty. This usually means that the graph was attempted to be captured on "
+                "wrong device or stream.",
+                stacklevel=2,
+            )
         if not self.keep_graph:
             self.instantiate()
 
     def instantiate(self) -> None:
         """Make the graph launchable."""
         self._require_ready()
-        self._bound().trace.add("cudaGraphInstantiate")
+        self._bound().instantiate()
         self._instantiated = True
 
     def replay(self) -> None:
@@ -70,9 +80,9 @@ class CUDAGraph:
 
     def reset(self) -> None:
         """Drop the graph and its claim on its pool."""
-        if self._ready and self._gpu is not None and self._pool is not None:
-            self._gpu.allocator.release_pool(self._pool)
-        self._ready, self._instantiated, self.nodes = False, False, ()
+        if self._gpu is not None and self._pool is not None:
+            self._gpu.release_pool(self._pool)
+        self._gpu, self._ready, self._instantiated, self.nodes = None, False, False, ()
 
     def __del__(self) -> None:
         self.reset()

@@ -7,32 +7,39 @@ private pool and is used by every later graph of the same stream, which is how o
 import threading
 from typing import TYPE_CHECKING
 
-from imp_graphcheck.device.sim.errors import SimLibraryError
+import torch
+
 from imp_graphcheck.device.sim.work import Operand
 
 if TYPE_CHECKING:
     from imp_graphcheck.device.sim.gpu import Gpu
 
-import torch
-
 CUBLAS_WORKSPACE_BYTES = 32 << 20
 """torch's default workspace per handle and stream on Hopper."""
 
 _CUBLAS = frozenset(
-    {"mm", "addmm", "bmm", "baddbmm", "mv", "addmv", "dot", "vdot", "addbmm", "_scaled_mm", "_grouped_mm"}
+    {"mm", "addmm", "bmm", "baddbmm", "mv", "addmv", "dot", "vdot", "addbmm"}
+    | {"_int_mm", "_scaled_mm", "_grouped_mm", "_scaled_grouped_mm"}
 )
-_CUDNN = frozenset({"convolution", "convolution_overrideable", "cudnn_convolution", "conv2d", "_convolution"})
-_CUSOLVER_PREFIX = "linalg_"
+_CUDNN = frozenset({"convolution", "convolution_backward"})
+_CUSOLVER_PREFIXES = ("aten::linalg_", "aten::_linalg_")
+
+_CREATE = {"cublas": "cublasCreate", "cudnn": "cudnnCreate", "cusolver": "cusolverDnCreate"}
+_REFUSED = {
+    "cublas": "CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`",
+    "cudnn": "cuDNN error: CUDNN_STATUS_NOT_INITIALIZED",
+    "cusolver": "cusolver error: CUSOLVER_STATUS_INTERNAL_ERROR, when calling `cusolverDnCreate(handle)`",
+}
 
 
-def library_of(op: torch._ops.OpOverload) -> str | None:
-    """The library whose handle `op` needs."""
-    name = op._schema.name.removeprefix("aten::")
-    if name in _CUBLAS:
+def library_of(name: str) -> str | None:
+    """The library whose handle the operator called `name` ("aten::mm") needs."""
+    short = name.removeprefix("aten::")
+    if short in _CUBLAS:
         return "cublas"
-    if name in _CUDNN:
+    if short in _CUDNN:
         return "cudnn"
-    if name.startswith(_CUSOLVER_PREFIX) or name.startswith("_linalg_"):
+    if name.startswith(_CUSOLVER_PREFIXES) and not short.endswith("norm"):
         return "cusolver"
     return None
 
@@ -40,24 +47,15 @@ def library_of(op: torch._ops.OpOverload) -> str | None:
 class Handles:
     """Which handles exist in which thread, and the workspace of each (thread, stream)."""
 
-    _CREATE = {"cublas": "cublasCreate", "cudnn": "cudnnCreate", "cusolver": "cusolverDnCreate"}
-    _REFUSED = {
-        "cublas": "CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`",
-        "cudnn": "cuDNN error: CUDNN_STATUS_NOT_INITIALIZED",
-        "cusolver": "cusolver error: CUSOLVER_STATUS_INTERNAL_ERROR, when calling `cusolverDnCreate(handle)`",
-    }
-
     def __init__(self) -> None:
         self._created: set[tuple[str, int]] = set()
         self._workspaces: dict[tuple[int, int], torch.Tensor] = {}
 
-    def prepare(self, op: torch._ops.OpOverload, gpu: "Gpu", stream: int) -> Operand | None:
-        """Make what `op` needs, and return the workspace its kernel will use, if any."""
-        library = library_of(op)
-        if library is None:
-            return None
-        self._require(library, gpu, stream)
-        return self._workspace(gpu, stream) if library == "cublas" else None
+    def prepare(self, library: str, gpu: "Gpu", stream: int) -> Operand | None:
+        """Make what a kernel of `library` needs, and return the workspace that it will use, if any."""
+        with gpu.lock:
+            self._require(library, gpu, stream)
+            return self._workspace(gpu, stream) if library == "cublas" else None
 
     def clear_workspaces(self) -> None:
         """Free every workspace (torch._C._cuda_clearCublasWorkspaces)."""
@@ -67,12 +65,9 @@ class Handles:
         handle = (library, threading.get_ident())
         if handle in self._created:
             return
-        capture = gpu.capture_of(stream)
-        if capture is not None and capture.mode != "relaxed":
-            error = SimLibraryError(self._REFUSED[library])
-            gpu.trace.add(self._CREATE[library], stream=stream, result=error.code.number, capturing=True)
-            gpu.refuse_unsafe(self._CREATE[library], stream, as_error=error)
-        gpu.trace.add(self._CREATE[library], stream=stream, capturing=capture is not None)
+        # Creating a handle maps memory, which a capture in progress may forbid.
+        gpu.captures.refuse_unsafe(_CREATE[library], stream, library_error=_REFUSED[library])
+        gpu.trace.add(_CREATE[library], stream=stream, capturing=gpu.capture_of(stream) is not None)
         self._created.add(handle)
 
     def _workspace(self, gpu: "Gpu", stream: int) -> Operand:

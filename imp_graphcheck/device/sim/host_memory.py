@@ -54,18 +54,10 @@ class PinnedMemory:
         block.allocation_stack, block.free_stack = stack, ()
         return block
 
-    def free(self, address: int, stack: RawStack) -> None:
+    def free(self, block: HostBlock, stack: RawStack) -> None:
         """The tensor over the block is gone."""
-        block = self._blocks[address]
         block.live, block.free_stack = False, stack
         self._recycle(block)
-
-    def use(self, address: int) -> HostBlock | None:
-        """A copy of the block's memory was queued; `done` must follow. None when the address is not pinned."""
-        block = self.block_at(address)
-        if block is not None:
-            block.pending += 1
-        return block
 
     def done(self, block: HostBlock) -> None:
         """A queued copy has run."""

@@ -1,83 +1,111 @@
-"""Tensors over memory we hand out by address, and the news of their death.
+"""The memory of one software GPU: device and pinned host memory, and the tensors that own pieces of them.
 
-A DLPack capsule gives torch a plain tensor on any device over any address, with a callback for when its storage is
-freed. So a tensor of the software GPU is an ordinary `torch.Tensor`: views share its storage, `data_ptr()` is the
-simulated address, and when the last of them dies the allocator hears of it at once.
+A tensor may die anywhere, also in the garbage collector while an allocator is in the middle of a step. Such a free is
+put off until the step is done; every other one is seen at once.
 """
 
-import ctypes
-from collections.abc import Callable
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 
-KDL_CPU = 1
-KDL_EXTENSION = 12  # what DLPack calls torch's PrivateUse1
+from imp_graphcheck.device.sim import dlpack
+from imp_graphcheck.device.sim.allocator import Allocation, CachingAllocator, PoolId, Segment
+from imp_graphcheck.device.sim.arena import Arena
+from imp_graphcheck.device.sim.host_memory import HostBlock, PinnedMemory
+from imp_graphcheck.device.stack import RawStack, take_stack
+
+_FRAMES_OF_A_FREE = 4
+"""take_stack's own, this module's two and the one of `dlpack` that called them are no part of the program."""
 
 
-class _Device(ctypes.Structure):
-    _fields_ = [("kind", ctypes.c_int32), ("index", ctypes.c_int32)]
+class Memory:
+    """Allocates tensors and hears of their death. `lock` is the device's own."""
 
+    def __init__(self, device_bytes: int, pinned_bytes: int, lock: threading.RLock) -> None:
+        self.arena = Arena(device_bytes)
+        self.allocator = CachingAllocator(self.arena)
+        self.pinned = PinnedMemory(pinned_bytes)
+        self._lock = lock
+        self._in_a_step = False
+        self._put_off: deque[Callable[[], object]] = deque()
 
-class _DataType(ctypes.Structure):
-    _fields_ = [("code", ctypes.c_uint8), ("bits", ctypes.c_uint8), ("lanes", ctypes.c_uint16)]
+    def device_tensor(
+        self,
+        shape: tuple[int, ...],
+        strides: tuple[int, ...],
+        dtype: torch.dtype,
+        size_bytes: int,
+        *,
+        pool: PoolId,
+        stream: int,
+        stack: RawStack,
+    ) -> torch.Tensor | None:
+        """A tensor of that layout over a new allocation; None when memory is exhausted. `dtype` is of dlpack.TYPES."""
+        with self._step():
+            allocation = self.allocator.allocate(size_bytes, pool=pool, stream=stream, site=stack)
+        if allocation is None:
+            return None
+        return dlpack.tensor_over(
+            allocation.address,
+            shape,
+            strides,
+            dtype,
+            kind=dlpack.KDL_EXTENSION,
+            on_free=lambda: self._free_device(allocation),
+        )
 
+    def pinned_tensor(self, size_bytes: int, *, stack: RawStack) -> torch.Tensor | None:
+        """A 1-D uint8 CPU tensor over pinned memory; None when it is exhausted."""
+        with self._step():
+            block = self.pinned.allocate(size_bytes, stack)
+        if block is None:
+            return None
+        return dlpack.tensor_over(
+            block.address,
+            (size_bytes,),
+            (1,),
+            torch.uint8,
+            kind=dlpack.KDL_CPU,
+            on_free=lambda: self._free_pinned(block),
+        )
 
-class _Tensor(ctypes.Structure):
-    _fields_ = [
-        ("data", ctypes.c_void_p),
-        ("device", _Device),
-        ("ndim", ctypes.c_int32),
-        ("dtype", _DataType),
-        ("shape", ctypes.POINTER(ctypes.c_int64)),
-        ("strides", ctypes.POINTER(ctypes.c_int64)),
-        ("byte_offset", ctypes.c_uint64),
-    ]
+    def copy_done(self, block: HostBlock) -> None:
+        """A queued copy from or to `block` has run."""
+        with self._step():
+            self.pinned.done(block)
 
+    def unmap_free_segments(self) -> list[Segment]:
+        """Give back to the driver what nobody uses; returns the segments that went."""
+        with self._step():
+            return self.allocator.empty_cache()
 
-class _Managed(ctypes.Structure):
-    pass
+    def _free_device(self, allocation: Allocation) -> None:
+        stack = take_stack(_FRAMES_OF_A_FREE)
+        self._do(lambda: self.allocator.free(allocation.address, site=stack))
 
+    def _free_pinned(self, block: HostBlock) -> None:
+        stack = take_stack(_FRAMES_OF_A_FREE)
+        self._do(lambda: self.pinned.free(block, stack))
 
-_Deleter = ctypes.CFUNCTYPE(None, ctypes.POINTER(_Managed))
-_Managed._fields_ = [("tensor", _Tensor), ("context", ctypes.c_void_p), ("deleter", _Deleter)]
+    def _do(self, free: Callable[[], object]) -> None:
+        with self._lock:
+            # The lock is ours, so a step in progress is one of this very thread, further up its stack.
+            if self._in_a_step:
+                self._put_off.append(free)
+            else:
+                with self._step():
+                    free()
 
-_new_capsule = ctypes.pythonapi.PyCapsule_New
-_new_capsule.restype = ctypes.py_object
-_new_capsule.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
-
-_alive: dict[int, tuple[_Managed, object, object, Callable[[], None]]] = {}
-"""What the C side points at, kept until its deleter runs."""
-
-
-@_Deleter
-def _delete(managed: "ctypes._Pointer[_Managed]") -> None:
-    entry = _alive.pop(ctypes.addressof(managed.contents), None)
-    if entry is not None:
-        entry[3]()
-
-
-def bytes_tensor(address: int, size_bytes: int, *, kind: int, on_free: Callable[[], None]) -> torch.Tensor:
-    """A 1-D uint8 tensor over `size_bytes` at `address`; `on_free` runs when its storage is freed.
-
-    `kind` is KDL_CPU or KDL_EXTENSION.
-    """
-    shape = (ctypes.c_int64 * 1)(size_bytes)
-    strides = (ctypes.c_int64 * 1)(1)
-    managed = _Managed()
-    managed.tensor.data = address
-    managed.tensor.device = _Device(kind, 0)
-    managed.tensor.ndim = 1
-    managed.tensor.dtype = _DataType(1, 8, 1)
-    managed.tensor.shape = shape
-    managed.tensor.strides = strides
-    managed.tensor.byte_offset = 0
-    managed.deleter = _delete
-    key = ctypes.addressof(managed)
-    _alive[key] = (managed, shape, strides, on_free)
-    return torch.from_dlpack(_new_capsule(key, b"dltensor", None))
-
-
-def dense_copy_layout(tensor: torch.Tensor) -> tuple[list[int], list[int]]:
-    """Shape and strides of a dense copy of `tensor`."""
-    meta = torch.empty_like(tensor, device="meta")
-    return list(meta.shape), list(meta.stride())
+    @contextmanager
+    def _step(self) -> Iterator[None]:
+        with self._lock:
+            self._in_a_step = True
+            try:
+                yield
+                while self._put_off:
+                    self._put_off.popleft()()
+            finally:
+                self._in_a_step = False

@@ -28,11 +28,14 @@ __all__ = [
     "current_device",
     "current_stream",
     "default_stream",
+    "device",
     "device_count",
     "empty_cache",
     "get_device_name",
+    "get_rng_state",
     "graph",
     "graph_pool_handle",
+    "initial_seed",
     "is_available",
     "is_current_stream_capturing",
     "is_initialized",
@@ -41,7 +44,9 @@ __all__ = [
     "mem_get_info",
     "memory_allocated",
     "memory_reserved",
+    "seed_all",
     "set_device",
+    "set_rng_state",
     "set_stream",
     "stream",
     "synchronize",
@@ -72,6 +77,19 @@ def current_device() -> int:
 
 def set_device(device: Any) -> None:
     """There is only one device."""
+
+
+class device:  # noqa: N801 - the name is torch.cuda's
+    """Context manager that changes nothing: there is only one device."""
+
+    def __init__(self, device: Any) -> None:
+        self.idx = 0
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *error: object) -> None:
+        return None
 
 
 def get_device_name(device: Any = None) -> str:
@@ -116,8 +134,35 @@ def is_current_stream_capturing() -> bool:
 
 
 def manual_seed(seed: int) -> None:
-    """Seed the default generator."""
-    current_gpu().generator.manual_seed(seed)
+    """Seed the default generator. A capture that may use it allows only the seed that it already has."""
+    gpu = current_gpu()
+    if gpu.captures and seed != gpu.generator.initial_seed():
+        raise RuntimeError(
+            "CUDAGeneratorImpl::set_current_seed can be called during stream capture only if new seed is the "
+            "same as the original seed."
+        )
+    if not gpu.captures:
+        gpu.generator.manual_seed(seed)
+
+
+def seed_all() -> None:
+    """Seed the default generator with a number that nobody knows; called by torch.seed."""
+    current_gpu().generator.seed()
+
+
+def initial_seed() -> int:
+    """The seed of the default generator."""
+    return current_gpu().generator.initial_seed()
+
+
+def get_rng_state(device: Any = None) -> torch.Tensor:
+    """The state of the default generator, on the host."""
+    return current_gpu().generator.get_state()
+
+
+def set_rng_state(new_state: torch.Tensor, device: Any = None) -> None:
+    """Put the default generator into a state that `get_rng_state` returned."""
+    current_gpu().generator.set_state(new_state)
 
 
 def manual_seed_all(seed: int) -> None:

@@ -1,84 +1,94 @@
 """What an operator will return, without running it: torch's meta device, remembered per signature."""
 
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import torch
 
 from imp_graphcheck.device.sim.execute import fill, tensors_in
-from imp_graphcheck.device.sim.work import Operand
+from imp_graphcheck.device.sim.work import Operand, Slot
 
 Layout = tuple[torch.dtype, tuple[int, ...], tuple[int, ...]]
 
-_CACHE_LIMIT = 20_000
-_results: dict[Any, tuple[tuple[Layout, ...], type | None] | None] = {}
+_CACHE_LIMIT = 8_192
+_LONG_LIST = 64
+_remembered: dict[Hashable, tuple[Layout, ...]] = {}
 
 
-class NoMetaKernel(Exception):
+class NoMetaKernelError(Exception):
     """The operator cannot be run on the meta device."""
 
 
 def result_layouts(
-    op: torch._ops.OpOverload, args: Any, kwargs: Any, operands: list[Operand]
+    op: torch._ops.OpOverload, args: Any, kwargs: dict[str, Any], operands: Sequence[Operand]
 ) -> tuple[Layout, ...]:
-    """The layouts of what the functional operator `op` returns. Raises NoMetaKernel, or what the operator raises."""
+    """The layouts of what `op` returns, or, where it writes into operands, those that they have afterwards.
+
+    Raises NoMetaKernelError, or what the operator itself raises for such arguments.
+    """
     key = _signature(op, args, kwargs, operands)
-    if key is not None and key in _results:
-        return _results[key][0]  # type: ignore[index]
-    layouts = tuple(_layout(tensor) for tensor in tensors_in(_run(op, args, kwargs, operands)))
-    if key is not None and len(_results) < _CACHE_LIMIT:
-        _results[key] = (layouts, None)
+    layouts = _remembered.get(key) if key is not None else None
+    if layouts is None:
+        layouts = _layouts(op, args, kwargs, operands)
+        if key is not None:
+            if len(_remembered) >= _CACHE_LIMIT:
+                _remembered.clear()
+            _remembered[key] = layouts
     return layouts
 
 
-def out_layouts(
-    op: torch._ops.OpOverload, args: Any, kwargs: Any, operands: list[Operand]
+def _layouts(
+    op: torch._ops.OpOverload, args: Any, kwargs: dict[str, Any], operands: Sequence[Operand]
 ) -> tuple[Layout, ...]:
-    """The layouts that the written operands have after `op`, which may resize them."""
-    metas = [_meta(operand) for operand in operands]
-    _call(op, args, kwargs, metas)
-    return tuple(_layout(meta) for meta, operand in zip(metas, operands, strict=True) if operand.written)
-
-
-def _run(op: torch._ops.OpOverload, args: Any, kwargs: Any, operands: list[Operand]) -> Any:
-    return _call(op, args, kwargs, [_meta(operand) for operand in operands])
-
-
-def _call(op: torch._ops.OpOverload, args: Any, kwargs: Any, metas: list[torch.Tensor]) -> Any:
-    filled = {
-        name: torch.device("meta") if isinstance(value, torch.device) else value
-        for name, value in fill(kwargs, metas).items()
-        if not isinstance(value, torch.Generator)
-    }
     try:
-        with torch.no_grad():
-            return op(*fill(args, metas), **filled)
+        with torch.inference_mode():
+            metas = [_meta(operand) for operand in operands]
+            filled = {
+                name: torch.device("meta") if isinstance(value, torch.device) else value
+                for name, value in fill(kwargs, metas).items()
+                if not isinstance(value, torch.Generator)
+            }
+            result = op(*fill(args, metas), **filled)
     except NotImplementedError as error:
-        raise NoMetaKernel(str(error)) from error
+        raise NoMetaKernelError(str(error)) from error
+    written = [meta for meta, operand in zip(metas, operands, strict=True) if operand.written]
+    return tuple(layout_of(tensor) for tensor in written or tensors_in(result))
+
+
+def layout_of(tensor: torch.Tensor) -> Layout:
+    """The layout of a dense tensor."""
+    return tensor.dtype, tuple(tensor.shape), tuple(tensor.stride())
 
 
 def _meta(operand: Operand) -> torch.Tensor:
     return torch.empty_strided(operand.shape, operand.strides, dtype=operand.dtype, device="meta")
 
 
-def _layout(tensor: torch.Tensor) -> Layout:
-    return tensor.dtype, tuple(tensor.shape), tuple(tensor.stride())
-
-
-def _signature(op: torch._ops.OpOverload, args: Any, kwargs: Any, operands: list[Operand]) -> Any:
-    layouts = tuple((operand.dtype, operand.shape, operand.strides) for operand in operands)
-    key = (op, _frozen(args), _frozen(kwargs), layouts)
-    try:
-        hash(key)
-    except TypeError:
+def _signature(
+    op: torch._ops.OpOverload, args: Any, kwargs: dict[str, Any], operands: Sequence[Operand]
+) -> Hashable | None:
+    """Everything that the layouts depend on; None where that cannot be told cheaply."""
+    frozen = _frozen(args), _frozen(tuple(kwargs.items()))
+    if None in frozen:
         return None
-    return key
+    layouts = tuple(
+        [(operand.dtype, operand.shape, operand.strides, operand.written) for operand in operands]
+    )
+    return op, torch.get_default_dtype(), *frozen, layouts
 
 
-def _frozen(value: Any) -> Any:
+def _frozen(value: Any) -> Hashable | None:
+    """A key for `value`; None for a long list, and for what has no value to compare (tensors, generators).
+
+    Numbers carry their type along: 1, 1.0 and True are equal and promote differently.
+    """
     if isinstance(value, list | tuple):
-        return tuple(_frozen(item) for item in value)
-    if isinstance(value, dict):
-        return tuple((name, _frozen(item)) for name, item in value.items())
-    if isinstance(value, float | bool):
-        return (type(value), value)
-    return value
+        if len(value) > _LONG_LIST:
+            return None
+        items = tuple([_frozen(item) for item in value])
+        return None if None in items else items
+    if isinstance(value, Slot | str | torch.dtype | torch.device | torch.layout | torch.memory_format):
+        return value
+    if value is None or isinstance(value, int | float | complex):
+        return type(value), value
+    return None

@@ -8,14 +8,22 @@ from typing import Any
 
 import torch
 
-from imp_graphcheck.device.sim.gpu import current_gpu
+from imp_graphcheck.device.sim.gpu import Gpu, current_gpu
 from imp_graphcheck.device.sim.work import EventState
 
 BaseStream = torch.Stream
 BaseEvent = torch.Event
 _PRIVATE_USE_1 = 20
 
-_current = threading.local()
+
+class _Current(threading.local):
+    """What each thread launches on, and on which device that was meant."""
+
+    stream: "SimStream | None" = None
+    gpu: Gpu | None = None
+
+
+_current = _Current()
 
 
 class SimStream(BaseStream):
@@ -108,15 +116,16 @@ class SimEvent(BaseEvent):
         """Milliseconds of host time between the completions of two recordings."""
         if not (self._timed and end_event._timed):
             raise ValueError("Both events must be created with argument 'enable_timing=True'.")
-        return (end_event.state.completed_at - self.state.completed_at) * 1e3
+        return current_gpu().elapsed_seconds(self.state, end_event.state) * 1e3
 
 
 def current_stream(device: Any = None) -> SimStream:
     """The stream this thread launches on."""
-    stream = getattr(_current, "stream", None)
-    if stream is None:
+    stream, gpu = _current.stream, current_gpu()
+    if stream is None or _current.gpu is not gpu:
         stream = _current.stream = SimStream(stream_id=0)
-    return stream  # type: ignore[no-any-return]
+        _current.gpu = gpu
+    return stream
 
 
 def set_stream(stream: BaseStream) -> SimStream:
@@ -141,4 +150,6 @@ def stream_context(stream: BaseStream | None) -> Iterator[None]:
 
 def sleep(cycles: int) -> None:
     """Keep the device busy: what is queued on the current stream stays queued until somebody waits for it."""
-    current_gpu().hold(current_stream().stream_id)
+    gpu, stream = current_gpu(), current_stream().stream_id
+    if gpu.capture_of(stream) is None:
+        gpu.hold(stream)

@@ -34,6 +34,11 @@ class CallTrace:
     def __init__(self) -> None:
         self._listeners: list[list[TracedCall]] = []
 
+    @property
+    def is_recording(self) -> bool:
+        """Whether anybody listens."""
+        return bool(self._listeners)
+
     @contextmanager
     def recording(self) -> Iterator[list[TracedCall]]:
         """The list fills while the context is active and stays with the caller afterwards."""
@@ -55,8 +60,9 @@ class CallTrace:
         host: HostMemory | None = None,
         capturing: bool = False,
         detail: str = "",
+        stack: RawStack = (),
     ) -> None:
-        """Note one call of the runtime."""
+        """Note one call of the runtime, made where `stack` says or else by the caller's caller."""
         if not self._listeners:
             return
         call = TracedCall(
@@ -69,7 +75,7 @@ class CallTrace:
             host=host,
             capturing=capturing,
             detail=detail,
-            stack=take_stack(2),
+            stack=stack or take_stack(2),
         )
         for listener in self._listeners:
             listener.append(call)

@@ -3,7 +3,9 @@
 Work names memory by address. What lies there is looked at when the work runs, not when it is queued.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -28,11 +30,14 @@ class Operand:
     written: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Slot:
-    """Stands for operand number `index` among the arguments of a launch."""
+    """Stands for operand number `index` among the arguments of a launch. Made by `slot`, one for each index."""
 
     index: int
+
+
+slot = cache(Slot)
 
 
 @dataclass(slots=True, eq=False)
@@ -72,7 +77,7 @@ class Copy:
     stack: RawStack
     host: HostMemory | None = None
     staged: torch.Tensor | None = None
-    on_done: Any = None
+    on_done: Callable[[], None] | None = None
 
     @property
     def name(self) -> str:
@@ -94,19 +99,26 @@ class Memset:
 
 
 @dataclass(slots=True, eq=False)
-class EventRecord:
-    """The event completes, for this recording, when the stream gets here."""
+class Recording:
+    """One recording of an event on a stream. `at` is the host's clock, in seconds, when the device got there."""
 
-    event: "EventState"
-    sequence: int
+    stream: int
+    done: bool = False
+    at: float = 0.0
+
+
+@dataclass(slots=True, eq=False)
+class EventRecord:
+    """The recording is done when the stream gets here."""
+
+    recording: Recording
 
 
 @dataclass(slots=True, eq=False)
 class EventWait:
-    """The stream stays here until that recording of the event has completed."""
+    """The stream stays here until the recording is done."""
 
-    event: "EventState"
-    sequence: int
+    recording: Recording
 
 
 @dataclass(slots=True, eq=False)
@@ -118,15 +130,23 @@ class GraphLaunch:
 
 @dataclass(slots=True, eq=False)
 class EventState:
-    """What an event knows: how often it was recorded and how far the device has come."""
+    """What an event stands for: its last recording on a stream, or the place in a capture where it was recorded."""
 
-    recorded: int = 0
-    completed: int = 0
-    stream: int | None = None
-    completed_at: float = 0.0
+    recording: Recording | None = None
     capture_id: int | None = None
     capture_tail: frozenset[int] = field(default_factory=frozenset)
 
 
 NodeWork = Launch | Copy | Memset
+
+
+def addresses(work: NodeWork) -> tuple[int, ...]:
+    """Every address that `work` names: its operands in order, or source and target."""
+    if isinstance(work, Launch):
+        return tuple(operand.address for operand in work.touched())
+    if isinstance(work, Copy):
+        return (work.source, work.target)
+    return (work.target,)
+
+
 Work = NodeWork | EventRecord | EventWait | GraphLaunch

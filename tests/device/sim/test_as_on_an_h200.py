@@ -40,9 +40,11 @@ def test_freed_input_replays_until_its_block_is_reused(module: Any) -> None:
 
 
 def test_unmapped_input_is_an_illegal_access(module: Any) -> None:
-    big = torch.ones(16 << 20, device=D)
-    graph, _ = captured(module, lambda: big * 2)
-    del big
+    def build() -> Any:
+        big = torch.ones(16 << 20, device=D)
+        return captured(module, lambda: big * 2)[0]
+
+    graph = build()
     module.empty_cache()
     graph.replay()
     with pytest.raises(torch.AcceleratorError, match="an illegal memory access was encountered"):
@@ -122,12 +124,15 @@ def test_python_number_is_frozen(module: Any) -> None:
 
 
 def test_recycled_pinned_source_is_reread(module: Any) -> None:
-    host = torch.tensor([1.0, 2.0]).pin_memory()
-    graph, y = captured(module, lambda: host.to(D, non_blocking=True) * 10)
-    graph.replay()
-    module.synchronize()
-    assert y.tolist() == [10, 20]
-    del host
+    def build() -> tuple[Any, torch.Tensor]:
+        host = torch.tensor([1.0, 2.0]).pin_memory()
+        graph, y = captured(module, lambda: host.to(D, non_blocking=True) * 10)
+        graph.replay()
+        module.synchronize()
+        assert y.tolist() == [10, 20]
+        return graph, y
+
+    graph, y = build()
     other = torch.tensor([7.0, 8.0]).pin_memory()
     graph.replay()
     module.synchronize()

@@ -1,0 +1,73 @@
+"""Which torch operators a piece of code calls, from which lines: the same on every device.
+
+Inside a capture the number of nodes after each operator tells which nodes it launched. Nothing is read from the
+device.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from imp_graphcheck.device.stack import RawStack, take_stack
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """One operator call. `nodes` are the indices, in order of creation, of the graph nodes it made.
+
+    `escaped`: it ran on a stream that was not capturing, while the capture was going on.
+    """
+
+    op: str
+    stack: RawStack
+    nodes: range = range(0)
+    escaped: bool = False
+
+
+class OpTrace(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Records every operator that reaches a device while the context is active.
+
+    `captured_nodes` counts the nodes of the capture in progress; None outside captures. `is_capturing` says whether
+    the current stream is one of it.
+    """
+
+    def __init__(
+        self,
+        captured_nodes: Callable[[], int] | None = None,
+        is_capturing: Callable[[], bool] | None = None,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.launches: list[Launch] = []
+        self._captured_nodes = captured_nodes
+        self._is_capturing = is_capturing
+        self._before = 0
+
+    def __torch_dispatch__(
+        self,
+        func: Any,
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        capturing = self._is_capturing is None or self._is_capturing()
+        after = self._before
+        if self._captured_nodes is not None and capturing:
+            after = self._captured_nodes()
+        self.launches.append(
+            Launch(
+                op=str(func),
+                stack=take_stack(2),
+                nodes=range(self._before, after),
+                escaped=not capturing,
+            )
+        )
+        self._before = after
+        return result
+
+
+def launch_of_node(launches: Sequence[Launch]) -> dict[int, Launch]:
+    """The operator that made each node, by the order in which nodes were created."""
+    return {node: launch for launch in launches for node in launch.nodes}
