@@ -4,12 +4,15 @@ from dataclasses import replace
 
 from imp_engine.graph import CapturedGraph
 from imp_graphcheck.capture import state
+from imp_graphcheck.capture.census import remember_names, take_census
 from imp_graphcheck.capture.distance import distance
+from imp_graphcheck.capture.drift_stage import check_captured_work, compare_captures, traced
 from imp_graphcheck.capture.outputs import HostOutput, still_poisoned, tensors_of, to_host
 from imp_graphcheck.capture.recorder import StageError
 from imp_graphcheck.capture.session import Answers, Session, entry, headline
 from imp_graphcheck.checks.failures import check_capture_failure, check_replay_failure
 from imp_graphcheck.device import GraphUnreadableError
+from imp_graphcheck.device.op_trace import Launch
 from imp_graphcheck.record.graph import GraphTrace
 from imp_graphcheck.record.run import CallComparison
 from imp_graphcheck.target import Call
@@ -19,24 +22,26 @@ SWEEPS = 2
 
 
 def capture(session: Session) -> None:
-    """Capture the graph of every key, and read it. Executes nothing of it."""
+    """Capture the graph of every key, read it, and say what is wrong with it. Executes nothing of it."""
     runner = session.program.runner
     wanted = [call for call in session.first_calls if (call.closed or runner.closed(call.key)) is None]
     with session.recorder.stage("capture", len(wanted)) as notes:
         session.restore()
-        failures = 0
-        with session.device.recording():
-            for call in wanted:
-                failures += not _captured(session, call)
-                notes.step()
-        graphs = _graphs(session)
-        session.recorder.update(graphs=graphs, findings=tuple(session.findings))
+        for call in wanted:
+            _captured(session, call)
+            notes.step()
+        remember_names(session)
+        take_census(session)
+        for trace, call in zip(session.recorder.run.graphs, _first_calls_captured(session), strict=True):
+            compare_captures(session, trace, call)
+        session.save_findings()
+        graphs = session.recorder.run.graphs
         nodes = sum(len(graph.nodes) for graph in graphs)
         pools = sum(graph.pool_bytes or 0 for graph in graphs)
         notes.detail = f"{len(graphs)} graphs, {nodes} nodes, {pools / 2**20:.1f} MiB in graph pools"
-        if failures:
+        if session.closed:
             notes.status = "failed"
-            notes.detail = f"{failures} of {len(wanted)} captures failed; {notes.detail}"
+            notes.detail = f"{len(session.closed)} of {len(wanted)} captures failed; {notes.detail}"
         elif not wanted:
             notes.status, notes.detail = "skipped", "no call may run through a graph"
 
@@ -53,6 +58,7 @@ def replay(session: Session, answers: Answers) -> None:
                 notes.step()
             after = state.snapshot(session.program.state())
             session.states.extend(state.compare(answers.state, after, sweep=sweep))
+        take_census(session)
         _note_replays(session)
         replays = runner.counters.replays
         notes.detail = f"{replays} replays in {SWEEPS} sweeps over {len(session.calls)} calls"
@@ -61,34 +67,38 @@ def replay(session: Session, answers: Answers) -> None:
     session.recorder.save_tensors("captured", outputs)
 
 
-def _captured(session: Session, call: Call) -> bool:
-    """Capture the graph of `call`. What fails becomes a finding, and the other graphs are still tried."""
-    program = session.program
+def _captured(session: Session, call: Call) -> None:
+    """Capture and read the graph of `call`. What fails becomes a finding, and the other graphs are still tried."""
+    program, launches = session.program, list[Launch]()
     try:
         program.prepare(call)
-        program.runner.capture(call.key, lambda: program.forward(call))
+        captured = program.runner.capture(call.key, traced(session, call, launches))
         session.device.synchronize()
+        trace = _read(session, captured, launches)
+        session.recorder.update(graphs=(*session.recorder.run.graphs, trace))
+        check_captured_work(session, call.key, launches)
         program.between(call)
     except Exception as error:
-        session.findings.append(check_capture_failure(session.failure(error, call.key)))
+        session.find(check_capture_failure(session.failure(error, call.key)))
         session.save_findings()
         session.closed[call.key] = f"its capture failed: {headline(error)}"
         session.dead = session.is_dead(error)
         if session.dead:
             raise StageError(f"capture of {call.key}: {headline(error)}") from error
-        return False
-    return True
 
 
-def _graphs(session: Session) -> tuple[GraphTrace, ...]:
-    return tuple(_read(session, captured) for captured in session.program.runner.captured.values())
+def _first_calls_captured(session: Session) -> list[Call]:
+    return [call for call in session.first_calls if call.key in session.program.runner.captured]
 
 
-def _read(session: Session, captured: CapturedGraph) -> GraphTrace:
+def _read(session: Session, captured: CapturedGraph, launches: list[Launch]) -> GraphTrace:
     """The nodes of a graph. One that cannot be read is noted, and everything else about it still holds."""
     try:
         return session.device.read_graph(
-            captured.graph, key=captured.key, capture_seconds=captured.capture_seconds
+            captured.graph,
+            key=captured.key,
+            capture_seconds=captured.capture_seconds,
+            launches=launches,
         )
     except GraphUnreadableError as error:
         session.recorder.note(f"the graph of {captured.key} could not be read: {error}")
@@ -104,6 +114,8 @@ def _replayed(session: Session, call: Call, sweep: int, answers: Answers) -> Hos
     fallbacks = runner.counters.fallbacks.total()
     try:
         program.prepare(call)
+        if captured is not None and captured.replays == 0:
+            take_census(session)
         poisoned = _poison(session, call)
         closed = call.closed or session.closed.get(call.key)
         if closed is not None:
@@ -114,7 +126,7 @@ def _replayed(session: Session, call: Call, sweep: int, answers: Answers) -> Hos
         session.device.synchronize()
         program.between(call)
     except Exception as error:
-        session.findings.append(check_replay_failure(session.failure(error, call.key)))
+        session.find(check_replay_failure(session.failure(error, call.key)))
         session.dead = session.is_dead(error)
         _note_replays(session)
         raise StageError(f"request {call.request}, {call.label}: {headline(error)}") from error

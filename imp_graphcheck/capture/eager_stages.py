@@ -10,6 +10,7 @@ from imp_graphcheck.capture.outputs import HostOutput, to_host
 from imp_graphcheck.capture.recorder import StageError, environment_of
 from imp_graphcheck.capture.session import Answers, Session, entry, headline
 from imp_graphcheck.device.blame import site_of_error
+from imp_graphcheck.device.op_trace import OpTrace
 from imp_graphcheck.record.run import Distance
 from imp_graphcheck.target import Call
 
@@ -109,9 +110,16 @@ def _largest(noise: dict[int, Distance]) -> float:
 
 
 def _called(session: Session, call: Call) -> HostOutput:
-    session.program.prepare(call)
-    output = to_host(session.program.forward(call))
-    session.program.between(call)
+    program = session.program
+    program.prepare(call)
+    if call.key in session.eager_ops:
+        live = program.forward(call)
+    else:
+        with OpTrace() as trace:
+            live = program.forward(call)
+        session.eager_ops[call.key] = trace.launches
+    output = to_host(live)
+    program.between(call)
     return output
 
 

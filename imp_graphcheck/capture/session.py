@@ -1,7 +1,7 @@
 """What the stages of one run share: the program, the device, the record, and what was learnt so far."""
 
 from collections.abc import Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from imp_graphcheck.capture.outputs import HostOutput
 from imp_graphcheck.capture.recorder import Recorder
@@ -10,9 +10,11 @@ from imp_graphcheck.capture.state import Snapshot, restore
 from imp_graphcheck.checks.failures import Failure
 from imp_graphcheck.device import Device
 from imp_graphcheck.device.blame import site_of_error
+from imp_graphcheck.device.op_trace import Launch
 from imp_graphcheck.record.finding import Finding
 from imp_graphcheck.record.run import CallComparison, Distance, StateComparison
 from imp_graphcheck.target import Call, Program
+from imp_graphcheck.target.owners import Owner
 
 
 @dataclass(slots=True)
@@ -29,7 +31,8 @@ class Session:
 
     `start` is the persistent state that every arm begins with. `reversible`: requests gave the same answers in
     reverse order, so the captured arm may use both orders. `closed`: keys whose capture failed, and how.
-    `dead`: the context of the device ended with a sticky error, and this process can only report.
+    `dead`: the context of the device ended with a sticky error, and this process can only report. `eager_ops`: the
+    operators of one eager call per key. `names`: which places of the program held which memory at capture.
     """
 
     program: Program
@@ -44,6 +47,8 @@ class Session:
     reversible: bool = False
     closed: dict[Hashable, str] = field(default_factory=dict)
     dead: bool = False
+    eager_ops: dict[Hashable, list[Launch]] = field(default_factory=dict)
+    names: tuple[Owner, ...] = ()
 
     @property
     def calls(self) -> tuple[Call, ...]:
@@ -66,6 +71,38 @@ class Session:
     def restore(self) -> None:
         """Set the program's persistent state back to the start."""
         restore(self.program.state(), self.start)
+
+    def find(self, *findings: Finding) -> None:
+        """Add findings, each once.
+
+        A later look at the same pointer says nothing new, except that an error of the device there confirms it. A
+        death without a readable cause is a consequence of what was suspected of the same graph before.
+        """
+        for finding in findings:
+            index = self._known(finding)
+            if index is None:
+                self.findings.append(finding)
+            elif finding.confidence == "confirmed" and finding.code in ("GC202", "GC209"):
+                known = self.findings[index]
+                confidence = "confirmed" if finding.code == known.code else known.confidence
+                self.findings[index] = replace(
+                    known, confidence=confidence, consequences=(*known.consequences, finding.message)
+                )
+
+    def _known(self, finding: Finding) -> int | None:
+        """Where the findings already speak of what `finding` says."""
+        for index, known in enumerate(self.findings):
+            if finding.code == "GC209":
+                if known.graph == finding.graph and known.code in ("GC201", "GC202", "GC204"):
+                    return index
+            elif finding.node is not None and (known.code, known.graph, known.node, known.argument) == (
+                finding.code,
+                finding.graph,
+                finding.node,
+                finding.argument,
+            ):
+                return index
+        return None
 
     def save_findings(self) -> None:
         """Put the findings so far on disk."""

@@ -5,6 +5,7 @@ into each graph's own pool, which lie elsewhere by design; pointers into the sam
 bytes of a pointer word themselves.
 """
 
+import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -12,6 +13,8 @@ from imp_graphcheck.record.finding import Finding
 from imp_graphcheck.record.graph import GraphTrace, Node, Param
 from imp_graphcheck.record.memory import Allocation
 from imp_graphcheck.rules import RULES
+
+_LARGEST_PLAUSIBLE = 1 << 48
 
 Facts = Mapping[str, int | float | str | bool]
 """What a call is, in the program's own words: `{"q_offset": 512, "tokens": 256}`."""
@@ -159,8 +162,17 @@ def _values(before: Param, after: Param) -> str:
     place = next(index for index in range(len(mine)) if mine[index] != theirs[index])
     width = 8 if len(mine) % 8 == 0 else 4 if len(mine) % 4 == 0 else 1
     start = place // width * width
-    old, new = (int.from_bytes(data[start : start + width], "little", signed=True) for data in (mine, theirs))
-    return f"{old} -> {new}"
+    return " -> ".join(_number(data[start : start + width]) for data in (mine, theirs))
+
+
+def _number(word: bytes) -> str:
+    """A word as a reader would write it: what makes no sensible integer was a floating-point number."""
+    integer = int.from_bytes(word, "little", signed=True)
+    if len(word) == 8 and abs(integer) > _LARGEST_PLAUSIBLE:
+        return f"{struct.unpack('<d', word)[0]:g}"
+    if len(word) == 4 and abs(integer) > 1 << 24:
+        return f"{struct.unpack('<f', word)[0]:g}"
+    return str(integer)
 
 
 def _geometry(value: object) -> str:

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from imp_graphcheck.record.finding import Finding, Severity
+from imp_graphcheck.record.finding import Finding
 from imp_graphcheck.record.graph import GraphTrace, Node, Param, Pointer
 from imp_graphcheck.record.memory import DEFAULT_POOL, Allocation
 from imp_graphcheck.record.site import Site
@@ -66,41 +66,93 @@ def check_lifetimes(
     those of `graphs`.
     """
     pools = live_pools if live_pools is not None else frozenset(graph.pool or "" for graph in graphs)
-    findings: list[Finding] = []
+    judged: dict[tuple[object, ...], _Judgement] = {}
     for generation, uses in uses_by_generation(graphs).items():
         allocation = memory.get(generation)
         if allocation is None:
             continue
         outside = [use for use in uses if allocation.pool != use.graph.pool]
-        if outside:
-            findings.extend(_judged(allocation, outside, moved, pools))
-    return tuple(findings)
+        judgement = _judged(allocation, outside, moved, pools) if outside else None
+        if judgement is not None:
+            judged.setdefault(judgement.place, judgement).merge(judgement)
+    return tuple(judgement.finding() for judgement in judged.values())
+
+
+@dataclass(slots=True)
+class _Judgement:
+    """What is wrong with one allocation, and with all others that the same line allocated and the same line freed."""
+
+    code: str
+    what: str
+    allocations: list[Allocation]
+    uses: list[Use]
+    moved: Sequence[Moved] = ()
+
+    @property
+    def place(self) -> tuple[object, ...]:
+        """What is told once: the code with both lines; an allocation without a known line stands alone."""
+        first = self.allocations[0]
+        if first.allocation_site is None:
+            return (self.code, first.generation)
+        freed = first.free_site
+        at = first.allocation_site
+        return (self.code, at.file, at.line, None if freed is None else (freed.file, freed.line))
+
+    def merge(self, other: "_Judgement") -> None:
+        if other is not self:
+            self.allocations.extend(other.allocations)
+            self.uses.extend(other.uses)
+
+    def finding(self) -> Finding:
+        first, allocation = self.uses[0], self.allocations[0]
+        nodes = len({(use.graph.key, use.node.index) for use in self.uses})
+        graphs = len({use.graph.key for use in self.uses})
+        where = f" in {graphs} graphs" if graphs > 1 else ""
+        more = (
+            f" (and {len(self.allocations) - 1} more from the same line)" if len(self.allocations) > 1 else ""
+        )
+        return Finding(
+            code=self.code,
+            severity="error",
+            confidence="suspected",
+            message=(
+                f"{_named(allocation)}{_size(allocation)}{more}, {_verb(self.uses)} {nodes} node"
+                f"{'s' if nodes != 1 else ''}{where}, {self.what}; first node {first.node.index} {first.node.name}, "
+                f"argument {first.param.name}{_now(self.moved)}"
+            ),
+            remedy=RULES[self.code].remedy,
+            graph=first.graph.key,
+            node=first.node.index,
+            kernel=first.node.name,
+            argument=first.param.name,
+            allocation_site=allocation.allocation_site,
+            free_site=allocation.free_site,
+            launch_site=first.graph.launch_site(first.node),
+        )
 
 
 def _judged(
     allocation: Allocation, uses: list[Use], moved: Sequence[Moved], pools: frozenset[str]
-) -> list[Finding]:
+) -> _Judgement | None:
+    elsewhere = [move for move in moved if allocation.address <= move.old < allocation.end]
+
+    def judgement(code: str, what: str, uses: list[Use] = uses) -> _Judgement:
+        return _Judgement(code, what, [allocation], list(uses), elsewhere)
+
     if allocation.space != "device":
-        return _host(allocation, uses)
+        copies = [use for use in uses if use.node.kind == "memcpy"]
+        if allocation.state == "live" or not copies:
+            return None
+        return judgement("GC206", "was given back: a replay copies what lies there then", copies)
     if allocation.state == "unmapped":
-        return [_finding("GC202", allocation, uses, "was unmapped: the replay would fault", moved)]
+        return judgement("GC202", "is not mapped any more: a replay faults")
     if allocation.state == "freed":
-        return [_finding("GC201", allocation, uses, "is free: the next allocation that fits gets it", moved)]
+        return judgement("GC201", "is free: the next allocation that fits gets it")
     if allocation.pool not in (DEFAULT_POOL, *pools):
-        return [_finding("GC204", allocation, uses, "belongs to the pool of a graph that is gone", moved)]
-    replaced = [move for move in moved if allocation.address <= move.old < allocation.end]
-    if replaced and any(use.pointer.access in READS for use in uses):
-        return [_finding("GC203", allocation, uses, "is live, and the program looks elsewhere now", replaced)]
-    return []
-
-
-def _host(allocation: Allocation, uses: list[Use]) -> list[Finding]:
-    if allocation.state == "live":
-        return []
-    copies = [use for use in uses if use.node.kind == "memcpy"]
-    if not copies:
-        return []
-    return [_finding("GC206", allocation, copies, "was given back: a replay copies what lies there then", ())]
+        return judgement("GC204", "belongs to the pool of a graph that is gone")
+    if elsewhere and any(use.pointer.access in READS for use in uses):
+        return judgement("GC203", "is live, but the program keeps its data elsewhere now")
+    return None
 
 
 def check_transients(graphs: Sequence[GraphTrace], memory: Mapping[int, Allocation]) -> tuple[Finding, ...]:
@@ -162,34 +214,6 @@ def _clobbered(survivor: Allocation, uses: list[Use]) -> Finding:
     )
 
 
-def _finding(
-    code: str, allocation: Allocation, uses: list[Use], what: str, moved: Sequence[Moved]
-) -> Finding:
-    first = uses[0]
-    nodes = len({(use.graph.key, use.node.index) for use in uses})
-    graphs = len({use.graph.key for use in uses})
-    elsewhere = [move for move in moved if allocation.address <= move.old < allocation.end]
-    where = f" in {graphs} graphs" if graphs > 1 else ""
-    severity: Severity = "error"
-    return Finding(
-        code=code,
-        severity=severity,
-        confidence="suspected",
-        message=(
-            f"{_named(allocation)}{_size(allocation)} that {_verb(uses)} {nodes} node{'s' if nodes != 1 else ''}{where} "
-            f"{what}; first node {first.node.index} {first.node.name}, argument {first.param.name}{_now(elsewhere)}"
-        ),
-        remedy=RULES[code].remedy,
-        graph=first.graph.key,
-        node=first.node.index,
-        kernel=first.node.name,
-        argument=first.param.name,
-        allocation_site=allocation.allocation_site,
-        free_site=allocation.free_site,
-        launch_site=first.graph.launch_site(first.node),
-    )
-
-
 def _named(allocation: Allocation) -> str:
     return f"{' / '.join(allocation.names)}: " if allocation.names else ""
 
@@ -202,10 +226,10 @@ def _size(allocation: Allocation) -> str:
 def _verb(uses: list[Use]) -> str:
     accesses = {use.pointer.access for use in uses}
     if accesses <= {"read"}:
-        return "are read by"
+        return "read by"
     if accesses <= {"write"}:
-        return "are written by"
-    return "are touched by"
+        return "written by"
+    return "touched by"
 
 
 def _now(moved: Sequence[Moved]) -> str:

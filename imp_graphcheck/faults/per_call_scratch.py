@@ -47,9 +47,12 @@ class PerCallScratch:
             yield
 
 
+def _elements(dtype: torch.dtype) -> int:
+    return SEGMENT_BYTES // dtype.itemsize
+
+
 def _scratch(engine: Engine) -> Tensor:
-    count = SEGMENT_BYTES // engine.dtype.itemsize
-    return torch.empty(count, dtype=engine.dtype, device=engine.device)
+    return torch.empty(_elements(engine.dtype), dtype=engine.dtype, device=engine.device)
 
 
 def _attention_through(scratch: dict[str, Tensor]) -> Callable[..., Tensor]:
@@ -57,6 +60,11 @@ def _attention_through(scratch: dict[str, Tensor]) -> Callable[..., Tensor]:
         query: Tensor, key_cache: Tensor, value_cache: Tensor, block_tables: Tensor, positions: Tensor
     ) -> Tensor:
         blocks = block_tables.reshape(-1)
+        for name in ("k_full", "v_full"):
+            if name not in scratch:  # a capture of a key that has its graph already: nobody allocated before
+                scratch[name] = torch.empty(
+                    _elements(key_cache.dtype), dtype=key_cache.dtype, device=query.device
+                )
         pages = [
             torch.index_select(cache, 0, blocks, out=_shaped(scratch[name], cache, blocks))
             for name, cache in (("k_full", key_cache), ("v_full", value_cache))

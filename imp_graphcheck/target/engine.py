@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
@@ -24,7 +24,7 @@ from imp_graphcheck.device import Device
 from imp_graphcheck.errors import UsageError
 from imp_graphcheck.faults import engine_fault
 from imp_graphcheck.record.run import Target as TargetRecord
-from imp_graphcheck.target.program import Call
+from imp_graphcheck.target.program import Call, Fact
 
 LOGIT_ROWS = 16
 """Rows of each chunk whose logits are compared. All other rows show in the KV cache, which is compared byte for byte."""
@@ -134,6 +134,9 @@ class EngineProgram:
         # The null block takes the writes of padding rows, whose order is nobody's promise.
         return {name: tensor[NULL_BLOCK + 1 :] for name, tensor in self._engine.kv_cache.named_tensors()}
 
+    def roots(self) -> Mapping[str, Any]:
+        return {"engine": self._engine}
+
     def teardown(self) -> None:
         self._patches.close()
 
@@ -194,16 +197,20 @@ class EngineProgram:
         ]
 
     def _call(self, index: int, request: int, step: Step) -> Call:
+        facts: dict[str, Fact]
         if isinstance(step, PrefillChunk):
             label, tokens = f"q_offset {step.start}, {step.length} tokens", step.length
+            facts = {"q_offset": step.start, "tokens": step.length, "context": step.end}
         else:
             label, tokens = f"decode, context {len(step.sequences[0])}", len(step.sequences)
+            facts = {"context": len(step.sequences[0])}
         return Call(
             index=index,
             request=request,
             key=self._engine.key(step),
             label=label,
             payload=step,
+            facts=facts,
             tokens=tokens,
             closed=step.closed,
         )

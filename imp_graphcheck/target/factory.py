@@ -16,7 +16,7 @@ from imp_graphcheck.device import Device
 from imp_graphcheck.device.blame import site_of_error
 from imp_graphcheck.errors import UsageError
 from imp_graphcheck.record.run import Target as TargetRecord
-from imp_graphcheck.target.program import Call
+from imp_graphcheck.target.program import Call, Fact
 from imp_graphcheck.target.protocol import Target
 
 _REQUIRED = ("setup", "calls", "key", "prepare", "forward")
@@ -76,6 +76,16 @@ class FactoryProgram:
         state = getattr(self._target, "state", None)
         return dict(state()) if state is not None else {}
 
+    def roots(self) -> Mapping[str, Any]:
+        # Caches often live beside the class: in the module, or in a closure.
+        module = sys.modules.get(type(self._target).__module__)
+        beside = (
+            {}
+            if module is None
+            else {name: value for name, value in vars(module).items() if name[:2] != "__"}
+        )
+        return {"self": self._target, **beside}
+
     def teardown(self) -> None:
         teardown = getattr(self._target, "teardown", None)
         if teardown is not None:
@@ -116,6 +126,7 @@ class FactoryProgram:
                 key=self._hashable_key(payload),
                 label=_label(payload),
                 payload=payload,
+                facts=_facts(payload),
             )
             for index, payload in enumerate(payloads)
         )
@@ -177,6 +188,13 @@ def _request_of(payload: Any) -> Any:
     if isinstance(payload, Mapping):
         return payload.get("request")
     return getattr(payload, "request", None)
+
+
+def _facts(payload: Any) -> dict[str, Fact]:
+    if isinstance(payload, int | float | str):
+        return {"call": payload}
+    held = payload if isinstance(payload, Mapping) else getattr(payload, "__dict__", {})
+    return {str(name): value for name, value in held.items() if isinstance(value, int | float | str)}
 
 
 def _label(payload: Any) -> str:

@@ -103,25 +103,25 @@ raises_in_capture = RaisesInCapture
 
 
 class LosesItsTable(Scaled):
-    """The table is dropped between calls and its memory given back to the driver."""
+    """The table is dropped after the capture and its memory given back to the driver."""
 
     keep = False
+    captured = False
+    table = None
 
     def prepare(self, call):
         super().prepare(call)
-        if not self.module.is_current_stream_capturing() and self.rebuild:
+        if self.table is None and not self.captured:
             self.table = torch.ones(8 << 20, device=self.device)  # MARK table
-
-    rebuild = True
 
     def forward(self, call):
         self.captured = self.module.is_current_stream_capturing()
-        return self.x * self.table[:8]  # MARK use
+        table = self.table if self.table is not None else self.x.flatten()
+        return self.x * table[:8]  # MARK use
 
     def between(self, call):
         if self.captured and not self.keep:
-            self.rebuild = False
-            del self.table  # MARK free
+            self.table = None  # MARK free
             self.module.empty_cache()
 
 

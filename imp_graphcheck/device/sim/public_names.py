@@ -32,6 +32,9 @@ _PINNABLE = (
 )  # fmt: skip
 """Factories of torch that take `pin_memory`."""
 
+_FROM_DATA = ("tensor", "as_tensor")
+"""Factories that read Python data. Under a dispatch mode torch asserts that a device in Python is not their target."""
+
 
 def replace_public_names() -> None:
     """Once for each process."""
@@ -44,6 +47,8 @@ def replace_public_names() -> None:
         ("Generator", _routed("Generator", BaseGenerator, SimGenerator, _names_us)),
     ):
         setattr(torch, name, replacement)
+    for name in _FROM_DATA:
+        setattr(torch, name, _through_host(getattr(torch, name)))
     for name in _PINNABLE:
         setattr(torch, name, _with_pinning(getattr(torch, name)))
     for name, ours in _ACCELERATOR.items():
@@ -80,6 +85,19 @@ def _with_pinning(factory: Callable[..., torch.Tensor]) -> Callable[..., torch.T
     def made(*args: Any, pin_memory: bool = False, **kwargs: Any) -> torch.Tensor:
         tensor = factory(*args, **kwargs)
         return tensor.pin_memory() if pin_memory else tensor
+
+    return made
+
+
+def _through_host(factory: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
+    @functools.wraps(factory)
+    def made(*args: Any, device: Any = None, requires_grad: bool = False, **kwargs: Any) -> torch.Tensor:
+        grad = {"requires_grad": True} if requires_grad else {}
+        if device is None or not _is_ours(device):
+            placed = {} if device is None else {"device": device}
+            return factory(*args, **placed, **grad, **kwargs)
+        tensor = factory(*args, device="cpu", **kwargs).to(device)
+        return tensor.requires_grad_() if requires_grad else tensor
 
     return made
 
