@@ -30,7 +30,6 @@ def capture(session: Session) -> None:
         for call in wanted:
             _captured(session, call)
             notes.step()
-        remember_names(session)
         take_census(session)
         for trace, call in zip(session.recorder.run.graphs, _first_calls_captured(session), strict=True):
             compare_captures(session, trace, call)
@@ -77,6 +76,7 @@ def _captured(session: Session, call: Call) -> None:
         trace = _read(session, captured, launches)
         session.recorder.update(graphs=(*session.recorder.run.graphs, trace))
         check_captured_work(session, call.key, launches)
+        remember_names(session)
         program.between(call)
     except Exception as error:
         session.find(check_capture_failure(session.failure(error, call.key)))

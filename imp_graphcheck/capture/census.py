@@ -7,36 +7,33 @@ from dataclasses import replace
 
 from imp_graphcheck.capture.session import Session
 from imp_graphcheck.checks.lifetimes import Moved, check_lifetimes, check_transients, uses_by_generation
-from imp_graphcheck.record.graph import GraphTrace
 from imp_graphcheck.record.memory import Allocation
 from imp_graphcheck.target.owners import Owner, owners
 
 
 def remember_names(session: Session) -> None:
-    """Note which places of the program hold which memory now, right after the captures."""
-    session.names = owners(session.program.roots())
+    """Note which places of the program hold which memory, right after a capture."""
+    session.names = tuple(dict.fromkeys((*session.names, *owners(session.program.roots()))))
 
 
 def take_census(session: Session) -> None:
     """Judge every pointer of every graph by what has become of its allocation; findings go into the record."""
     graphs = session.recorder.run.graphs
-    memory = _memory(session, graphs)
+    memory = session.device.allocations(uses_by_generation(graphs).keys())
+    for captured in session.program.runner.captured.values():
+        memory.update(session.device.live_in_pool(captured.graph))
     named = {generation: _with_names(allocation, session.names) for generation, allocation in memory.items()}
-    session.find(*check_lifetimes(graphs, named, moved=_moved(session, named)))
+    session.find(*check_lifetimes(graphs, named, moved=_moved(session)))
     session.find(*check_transients(graphs, named))
     session.recorder.update(memory=tuple(named.values()), findings=tuple(session.findings))
 
 
-def _memory(session: Session, graphs: tuple[GraphTrace, ...]) -> dict[int, Allocation]:
-    return session.device.allocations(uses_by_generation(graphs).keys())
-
-
 def _with_names(allocation: Allocation, names: tuple[Owner, ...]) -> Allocation:
-    held = tuple(name.name for name in names if allocation.address <= name.address < allocation.end)
-    return replace(allocation, names=held[:3])
+    held = [name.name for name in names if allocation.address <= name.address < allocation.end]
+    return replace(allocation, names=tuple(dict.fromkeys(held))[:3])
 
 
-def _moved(session: Session, memory: dict[int, Allocation]) -> tuple[Moved, ...]:
+def _moved(session: Session) -> tuple[Moved, ...]:
     """Places whose tensor lies elsewhere now, while no place of the program holds the old one any more."""
     now = {owner.name: owner.address for owner in owners(session.program.roots())}
     held = set(now.values())

@@ -8,6 +8,7 @@ from imp_graphcheck.capture.session import Answers, Session
 from imp_graphcheck.checks.evidence import Contrast, missing_evidence, single_call_graphs
 from imp_graphcheck.checks.fallbacks import check_fallbacks
 from imp_graphcheck.checks.numbers import check_calls, check_state, judged, noise_floor
+from imp_graphcheck.checks.ranking import ranked, settled_drift
 from imp_graphcheck.record.finding import at_least
 from imp_graphcheck.record.run import Verdict
 
@@ -31,7 +32,8 @@ def conclude(session: Session, answers: Answers | None, failed: str | None) -> N
         # What was compared before the end is worth as much as ever.
         _judge(session)
     fallbacks = dict(runner.counters.fallbacks)
-    session.findings.extend(check_fallbacks(fallbacks, recorder.run.replays))
+    session.find(*check_fallbacks(fallbacks, recorder.run.replays))
+    session.findings[:] = ranked(settled_drift(session.findings, session.comparisons, session.states))
     contrasts = _contrasts(session, answers) if answers is not None else []
     missing = missing_evidence(session.comparisons, contrasts, recorder.run.replays)
     verdict, reason = _verdict(session, failed, missing)
@@ -48,8 +50,7 @@ def conclude(session: Session, answers: Answers | None, failed: str | None) -> N
 
 def _judge(session: Session) -> None:
     session.comparisons[:] = judged(session.comparisons)
-    session.findings.extend(check_calls(session.comparisons))
-    session.findings.extend(check_state(session.states))
+    session.find(*check_calls(session.comparisons), *check_state(session.states))
     session.recorder.update(
         calls=tuple(session.comparisons), state=tuple(session.states), findings=tuple(session.findings)
     )

@@ -103,6 +103,10 @@ class Device(Protocol):
         """What has become of these allocations, device or pinned host memory; unknown ones are left out."""
         ...
 
+    def live_in_pool(self, graph: Any) -> dict[int, Allocation]:
+        """What is allocated now in the private pool of `graph`: tensors from inside the capture that outlived it."""
+        ...
+
     def owns(self, graph: Any, tensor: torch.Tensor) -> bool:
         """Whether the memory of `tensor` belongs to the private pool of `graph`."""
         ...

@@ -70,8 +70,9 @@ def test_failed_captures_name_the_first_error(
 
 def test_unmapped_memory_is_followed_to_allocation_and_free(check: Check) -> None:
     run = check("loses_its_table")
-    assert codes(run) == ["GC202"]
-    (finding,) = run.findings
+    finding = run.findings[0]
+    assert (finding.code, finding.confidence) == ("GC202", "confirmed")
+    assert len(finding.consequences) == 1
     sites = {"table": finding.allocation_site, "free": finding.free_site, "use": finding.launch_site}
     assert {name: site.line for name, site in sites.items() if site is not None} == {
         name: line_of(name) for name in sites
@@ -92,10 +93,11 @@ def test_other_device_errors_in_a_replay(check: Check) -> None:
 
 def test_frozen_number_is_wrong_at_the_other_calls_only(check: Check) -> None:
     run = check("frozen_factor")
-    assert codes(run) == ["GC501"]
+    assert codes(run) == ["GC301", "GC306", "GC501"]
+    assert {finding.confidence for finding in run.findings} == {"confirmed"}
     by_label = {call.label: call.agreement for call in run.calls}
     assert list(by_label.values()) == ["identical", "diverged", "diverged"]
-    assert "right at request 0, value 1.0, wrong at request 1" in run.findings[0].message
+    assert "right at request 0, value 1.0, wrong at request 1" in run.findings[-1].message
 
 
 def test_nan_under_replay(check: Check) -> None:
@@ -104,14 +106,14 @@ def test_nan_under_replay(check: Check) -> None:
 
 def test_state_is_compared_byte_for_byte(check: Check) -> None:
     run = check("cache_at_frozen_slot")
-    assert codes(run) == ["GC504"]
+    assert codes(run) == ["GC305", "GC306", "GC504"]
     assert {tensor.bytes_different for tensor in run.state} != {0}
     assert all(call.agreement == "identical" for call in run.calls)
 
 
 def test_layout_that_changes_within_a_key(check: Check) -> None:
     run = check("shape_changes")
-    assert codes(run) == ["GC501"]
+    assert codes(run) == ["GC301", "GC306", "GC501"]
     assert "float32[1, 8] instead of float32[3, 8]" in " ".join(call.layouts or "" for call in run.calls)
 
 

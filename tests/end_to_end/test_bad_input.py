@@ -125,9 +125,7 @@ def test_options_and_factories(
     refused(run("capture", "--device", "sim", *arguments), tmp_path, *words)
 
 
-@pytest.mark.parametrize(
-    ("option", "value"), [("--capture-mode", "sideways"), ("--dtype", "int4")]
-)
+@pytest.mark.parametrize(("option", "value"), [("--capture-mode", "sideways"), ("--dtype", "int4")])
 def test_values_that_an_option_does_not_have(run: Run, tmp_path: Path, option: str, value: str) -> None:
     done = run("capture", "qwen3-tiny", option, value)
     assert (done.returncode, done.stdout) == (2, "")

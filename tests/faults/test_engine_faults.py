@@ -31,7 +31,7 @@ def test_scratch_that_is_gone_at_replay(check: Check, model: str) -> None:
         "ok",
         "failed",
     ]
-    (finding,) = run.findings
+    finding = run.findings[0]
     assert (finding.code, finding.confidence) == ("GC202", "confirmed")
     for site, text in ((finding.allocation_site, "torch.empty("), (finding.free_site, "empty_cache()")):
         assert site is not None
@@ -43,8 +43,11 @@ def test_scratch_that_is_gone_at_replay(check: Check, model: str) -> None:
 @pytest.mark.parametrize("model", MODELS)
 def test_baked_offset_is_right_at_offset_zero_only(check: Check, model: str) -> None:
     run = check(model, fault="baked-q-offset")
-    assert run.findings[0].code == "GC501"
-    replayed = [call for call in run.calls if call.key == run.findings[0].graph]
+    drift, key, *_ = run.findings
+    assert (drift.code, drift.confidence, key.code) == ("GC301", "confirmed", "GC306")
+    assert "q_offset 0 -> 192" in key.message
+    (wrong,) = [finding for finding in run.findings if finding.code == "GC501"]
+    replayed = [call for call in run.calls if call.key == wrong.graph]
     assert {call.label for call in replayed if call.agreement == "identical"} == {"q_offset 0, 64 tokens"}
     assert {call.label for call in replayed if call.agreement == "diverged"} >= {
         "q_offset 64, 64 tokens",

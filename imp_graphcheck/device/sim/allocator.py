@@ -183,6 +183,11 @@ class CachingAllocator:
         allocation = self._live[self._live_addresses[index]][1]
         return allocation if allocation.holds(address) else None
 
+    def live_in(self, pool: PoolId) -> list[Allocation]:
+        """The live allocations of `pool`, by address."""
+        allocations = (self._live[address][1] for address in self._live_addresses)
+        return [allocation for allocation in allocations if allocation.pool == pool]
+
     def block_at(self, address: int) -> Block | None:
         """The block, allocated or free, that holds `address`; None when no segment does."""
         segment = self.segment_at(address)

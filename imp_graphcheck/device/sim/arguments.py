@@ -39,6 +39,14 @@ class Arguments:
                 old = self.operands[index]
                 self.operands[index] = operand_of(tensor, old.name, old.written)
 
+    def promote(self) -> None:
+        """Put tensors where the operator insists on them, of the type that such a number takes on."""
+        args = list(self.args)
+        for index in self.promoted:
+            dtype = torch.result_type(self.tensors[0], args[index])
+            args[index] = torch.tensor(args[index], dtype=dtype)
+        self.args = tuple(args)
+
     def _take(self, index: int, value: Any) -> Any:
         facts = self._facts
         if isinstance(value, torch.Tensor):

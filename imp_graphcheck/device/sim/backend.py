@@ -20,6 +20,7 @@ from imp_graphcheck.device.sim.public_names import replace_public_names
 aten = torch.ops.aten
 
 _AUTOCAST_KEYS = torch._C.DispatchKeySet(torch._C._dispatch_key_parse("AutocastPrivateUse1"))
+_COMPOSITE = torch._C.DispatchKey.CompositeExplicitAutograd
 
 _libraries: list[Any] = []
 
@@ -44,6 +45,7 @@ def enable() -> None:
         kernels.impl(name, functools.partial(run_operator, getattr(aten, name).default), "PrivateUse1")
     kernels.impl("convolution_overrideable", _convolution, "PrivateUse1")
     kernels.impl("convolution_backward_overrideable", _convolution_backward, "PrivateUse1")
+    kernels.impl("_to_copy", _to_copy, "PrivateUse1")
     for key in ("PrivateUse1", "AutogradPrivateUse1"):
         kernels.impl("scaled_dot_product_attention", _attention, key)
     for name in _LOWER_PRECISION:
@@ -96,12 +98,25 @@ def _in_lower_precision(op: torch._ops.OpOverload, *args: Any, **kwargs: Any) ->
         return op(*map(cast, args), **{name: cast(value) for name, value in kwargs.items()})
 
 
+def _to_copy(tensor: torch.Tensor, **options: Any) -> torch.Tensor:
+    """As in torch, except that a download which the caller does not wait for goes into our pinned memory."""
+    device, dtype = options.get("device"), options.get("dtype") or tensor.dtype
+    if not (options.get("non_blocking") and device is not None and device.type == "cpu"):
+        return aten._to_copy.default._op_dk(_COMPOSITE, tensor, **options)  # type: ignore[no-any-return]
+    layout = options.get("memory_format") or torch.preserve_format
+    like = torch.empty_like(tensor, dtype=dtype, device="meta", memory_format=layout)
+    return _pinned(like).copy_(tensor, non_blocking=True)
+
+
 def _is_pinned(tensor: torch.Tensor, device: torch.device | None = None) -> bool:
     return tensor.numel() > 0 and current_gpu().pinned.block_at(tensor.data_ptr()) is not None
 
 
 def _pin_memory(tensor: torch.Tensor, device: torch.device | None = None) -> torch.Tensor:
-    layout = torch.empty_like(tensor, device="meta")
-    raw = current_gpu().allocate_pinned(max(tensor.numel() * tensor.element_size(), 1))
-    pinned = torch.empty(0, dtype=tensor.dtype).set_(raw.untyped_storage(), 0, layout.shape, layout.stride())
-    return pinned.copy_(tensor)
+    return _pinned(torch.empty_like(tensor, device="meta")).copy_(tensor)
+
+
+def _pinned(like: torch.Tensor) -> torch.Tensor:
+    """An uninitialised pinned tensor with the layout of `like`."""
+    raw = current_gpu().allocate_pinned(max(like.numel() * like.element_size(), 1))
+    return torch.empty(0, dtype=like.dtype).set_(raw.untyped_storage(), 0, like.shape, like.stride())

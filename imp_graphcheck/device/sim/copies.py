@@ -119,10 +119,11 @@ def _to_device(source: torch.Tensor, target: torch.Tensor, non_blocking: bool) -
 
 
 def _to_host(source: torch.Tensor, target: torch.Tensor, non_blocking: bool) -> torch.Tensor:
-    if source.dtype != target.dtype or not target.is_contiguous() or not source.is_contiguous():
-        dense = source.contiguous()
-        through = torch.empty(dense.shape, dtype=dense.dtype)
-        return target.copy_(_to_host(dense, through, False))
+    if source.dtype != target.dtype or not source.is_contiguous():
+        source = source.to(target.dtype).contiguous()  # on the device
+    if not target.is_contiguous():
+        through = torch.empty(target.shape, dtype=target.dtype)
+        return target.copy_(_to_host(source, through, non_blocking))
     gpu, stream = current_gpu(), current_stream().stream_id
     size = source.numel() * source.element_size()
     block = gpu.pinned.block_at(target.data_ptr())

@@ -16,7 +16,7 @@ from imp_graphcheck.device.sim.errors import Fault, RuntimeCode, SimError, SimLi
 from imp_graphcheck.device.sim.gpu import current_gpu
 from imp_graphcheck.device.sim.graph import CUDAGraph
 from imp_graphcheck.device.sim.graph_reader import read_nodes
-from imp_graphcheck.device.sim.owners import Owner, pool_name
+from imp_graphcheck.device.sim.owners import DeviceOwner, Owner, pool_name
 from imp_graphcheck.device.sim.streams import current_stream
 from imp_graphcheck.device.sim.tensors import point, span_bytes
 from imp_graphcheck.device.sim.work import Memset
@@ -107,6 +107,11 @@ class SimDevice:
             for generation in generations
             if generation in self._owners
         }
+
+    def live_in_pool(self, graph: CUDAGraph) -> dict[int, Allocation]:
+        memory = current_gpu().memory
+        live = (DeviceOwner(allocation) for allocation in memory.allocator.live_in(graph.pool()))
+        return {owner.generation: owner.now(memory) for owner in live}
 
     def owns(self, graph: CUDAGraph, tensor: torch.Tensor) -> bool:
         segment = current_gpu().allocator.segment_at(tensor.data_ptr())

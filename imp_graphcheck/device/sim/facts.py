@@ -26,6 +26,7 @@ class Facts:
     returns_list: bool
     returns: int
     library: str | None
+    refuses_numbers: bool
     scalar_twin: torch._ops.OpOverload | None
 
 
@@ -48,6 +49,7 @@ def facts_of(op: torch._ops.OpOverload) -> Facts:
         returns_list=len(returned) == 1 and returned[0].startswith("List["),
         returns=len(returned),
         library=library_of(schema.name),
+        refuses_numbers=_refuses_numbers(op),
         scalar_twin=_scalar_twin(op),
     )
 
@@ -63,13 +65,13 @@ def _answers_host(op: torch._ops.OpOverload, returned: list[str]) -> bool:
     return bool(returned) and not any("Tensor" in kind for kind in returned)
 
 
-def _scalar_twin(op: torch._ops.OpOverload) -> torch._ops.OpOverload | None:
-    """The overload that takes a number where `op` takes a tensor, if `op` itself refuses numbers there.
+def _refuses_numbers(op: torch._ops.OpOverload) -> bool:
+    return not torch._C._should_allow_numbers_as_tensors(op._schema.name.removeprefix("aten::"))
 
-    torch hands a number that took part in type promotion to a Python kernel as a number again.
-    """
-    name = op._schema.name.removeprefix("aten::")
-    if torch._C._should_allow_numbers_as_tensors(name):
-        return None
-    twin = op._schema.overload_name.replace("Tensor", "Scalar")
-    return getattr(op.overloadpacket, twin, None) if twin in op.overloadpacket.overloads() else None
+
+def _scalar_twin(op: torch._ops.OpOverload) -> torch._ops.OpOverload | None:
+    """The overload that takes a number where `op` takes its second tensor."""
+    name = op._schema.overload_name
+    twin = "Scalar_out" if name == "out" else name.replace("Tensor", "Scalar")
+    is_another = twin != name and twin in op.overloadpacket.overloads()
+    return getattr(op.overloadpacket, twin) if is_another else None

@@ -97,8 +97,10 @@ def _node(node: GraphNode, launch: int | None, op: str | None) -> Node:
 
 
 def _elements(launch: Launch) -> int:
-    written = launch.results or [operand for operand in launch.operands if operand.written] or launch.operands
-    return max((torch.Size(operand.shape).numel() for operand in written), default=1)
+    # A reduction's grid follows its input, everything else's its output: the larger of the two.
+    return max(
+        (torch.Size(operand.shape).numel() for operand in (*launch.operands, *launch.results)), default=1
+    )
 
 
 def _kernel_params(launch: Launch, owners: tuple[Owner | None, ...]) -> tuple[Param, ...]:

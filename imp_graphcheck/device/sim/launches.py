@@ -30,8 +30,11 @@ def launch(
     gpu, stream, facts = current_gpu(), current_stream().stream_id, facts_of(op)
     gpu.require_alive()
     given = Arguments(facts, args, kwargs)
-    if given.promoted and facts.scalar_twin is not None:
-        return launch(facts.scalar_twin, args, kwargs)
+    if given.promoted and facts.refuses_numbers:
+        # torch hands a number that took part in type promotion to a Python kernel as a number again.
+        if facts.scalar_twin is not None:
+            return launch(facts.scalar_twin, args, kwargs)
+        given.promote()
     if facts.answers_host if asks_host is None else asks_host:
         return _run_with_host(op, given, gpu, stream)
     if facts.takes_generator:

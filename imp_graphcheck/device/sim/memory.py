@@ -6,8 +6,7 @@ put off until the step is done; every other one is seen at once.
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import torch
 
@@ -29,8 +28,7 @@ class Memory:
         self.allocator = CachingAllocator(self.arena)
         self.pinned = PinnedMemory(pinned_bytes)
         self._lock = lock
-        self._in_a_step = False
-        self._put_off: deque[Callable[[], object]] = deque()
+        self._step = _Step(lock)
 
     def device_tensor(
         self,
@@ -44,7 +42,7 @@ class Memory:
         stack: RawStack,
     ) -> torch.Tensor | None:
         """A tensor of that layout over a new allocation; None when memory is exhausted. `dtype` is of dlpack.TYPES."""
-        with self._step():
+        with self._step:
             allocation = self.allocator.allocate(size_bytes, pool=pool, stream=stream, site=stack)
         if allocation is None:
             return None
@@ -59,7 +57,7 @@ class Memory:
 
     def pinned_tensor(self, size_bytes: int, *, stack: RawStack) -> torch.Tensor | None:
         """A 1-D uint8 CPU tensor over pinned memory; None when it is exhausted."""
-        with self._step():
+        with self._step:
             block = self.pinned.allocate(size_bytes, stack)
         if block is None:
             return None
@@ -74,12 +72,12 @@ class Memory:
 
     def copy_done(self, block: HostBlock) -> None:
         """A queued copy from or to `block` has run."""
-        with self._step():
+        with self._step:
             self.pinned.done(block)
 
     def unmap_free_segments(self) -> list[Segment]:
         """Give back to the driver what nobody uses; returns the segments that went."""
-        with self._step():
+        with self._step:
             return self.allocator.empty_cache()
 
     def _free_device(self, allocation: Allocation) -> None:
@@ -93,19 +91,29 @@ class Memory:
     def _do(self, free: Callable[[], object]) -> None:
         with self._lock:
             # The lock is ours, so a step in progress is one of this very thread, further up its stack.
-            if self._in_a_step:
-                self._put_off.append(free)
+            if self._step.active:
+                self._step.put_off.append(free)
             else:
-                with self._step():
+                with self._step:
                     free()
 
-    @contextmanager
-    def _step(self) -> Iterator[None]:
-        with self._lock:
-            self._in_a_step = True
-            try:
-                yield
-                while self._put_off:
-                    self._put_off.popleft()()
-            finally:
-                self._in_a_step = False
+
+class _Step:
+    """One change of an allocator, from one consistent state to the next. What it put off is done at its end."""
+
+    def __init__(self, lock: threading.RLock) -> None:
+        self.active = False
+        self.put_off: deque[Callable[[], object]] = deque()
+        self._lock = lock
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+        self.active = True
+
+    def __exit__(self, *error: object) -> None:
+        try:
+            while self.put_off:
+                self.put_off.popleft()()
+        finally:
+            self.active = False
+            self._lock.release()

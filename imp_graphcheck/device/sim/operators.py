@@ -33,8 +33,10 @@ def run_operator(op: torch._ops.OpOverload, *args: Any, **kwargs: Any) -> Any:
 
 def _empty_memory_format(op: Any, size: Any, **options: Any) -> torch.Tensor:
     _refuse_pinning(options.get("pin_memory"))
-    meta = op(size, **{**options, "device": torch.device("meta"), "pin_memory": None})
-    return empty_strided(meta.shape, meta.stride(), meta.dtype, take_stack(2))
+    dtype = options.get("dtype") or torch.get_default_dtype()
+    shape = tuple(map(int, size))
+    strides = _strides(shape, options.get("memory_format"))
+    return empty_strided(shape, strides, dtype, take_stack(2))
 
 
 def _empty_strided(op: Any, size: Any, stride: Any, **options: Any) -> torch.Tensor:
@@ -47,8 +49,7 @@ def _resize(op: Any, tensor: torch.Tensor, size: Iterable[int], *, memory_format
     shape = tuple(map(int, size))
     if shape == tuple(tensor.shape):
         return tensor
-    layout = torch.empty(shape, device="meta", memory_format=memory_format or torch.contiguous_format)
-    strides, offset = layout.stride(), int(tensor.storage_offset())
+    strides, offset = _strides(shape, memory_format), int(tensor.storage_offset())
     needed = span_bytes(shape, strides, tensor.dtype) + offset * tensor.element_size()
     storage = tensor.untyped_storage()
     if needed > storage.nbytes():
@@ -57,6 +58,16 @@ def _resize(op: Any, tensor: torch.Tensor, size: Iterable[int], *, memory_format
             copies.device_to_device(grown.data_ptr(), storage.data_ptr(), int(storage.nbytes()))
         storage = grown.untyped_storage()
     return point(tensor, storage, offset, shape, strides)
+
+
+def _strides(shape: tuple[int, ...], memory_format: torch.memory_format | None) -> tuple[int, ...]:
+    if memory_format not in (None, torch.contiguous_format):
+        return torch.empty(shape, device="meta", memory_format=memory_format).stride()
+    strides, step = [], 1
+    for size in reversed(shape):
+        strides.append(step)
+        step *= max(size, 1)
+    return tuple(reversed(strides))
 
 
 def _copy_from(

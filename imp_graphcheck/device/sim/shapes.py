@@ -10,6 +10,13 @@ from imp_graphcheck.device.sim.work import Operand, Slot
 
 Layout = tuple[torch.dtype, tuple[int, ...], tuple[int, ...]]
 
+_NUMBERS = frozenset({int, float, complex, bool, type(None)})
+_SEQUENCES = frozenset({list, tuple})
+_ATOMS = frozenset({str, torch.dtype, torch.device, torch.layout, torch.memory_format})
+
+_NO_FAKE = "There was no fake impl registered"
+"""What torch says, with no class of its own, of a custom operator of which it knows only what it does."""
+
 _CACHE_LIMIT = 8_192
 _LONG_LIST = 64
 _remembered: dict[Hashable, tuple[Layout, ...]] = {}
@@ -51,6 +58,10 @@ def _layouts(
             result = op(*fill(args, metas), **filled)
     except NotImplementedError as error:
         raise NoMetaKernelError(str(error)) from error
+    except RuntimeError as error:
+        if _NO_FAKE in str(error):
+            raise NoMetaKernelError(str(error)) from error
+        raise
     written = [meta for meta, operand in zip(metas, operands, strict=True) if operand.written]
     return tuple(layout_of(tensor) for tensor in written or tensors_in(result))
 
@@ -82,13 +93,14 @@ def _frozen(value: Any) -> Hashable | None:
 
     Numbers carry their type along: 1, 1.0 and True are equal and promote differently.
     """
-    if isinstance(value, list | tuple):
+    kind = type(value)
+    if kind is Slot:
+        return value  # type: ignore[no-any-return]
+    if kind in _NUMBERS:
+        return kind, value
+    if kind in _SEQUENCES:
         if len(value) > _LONG_LIST:
             return None
         items = tuple([_frozen(item) for item in value])
         return None if None in items else items
-    if isinstance(value, Slot | str | torch.dtype | torch.device | torch.layout | torch.memory_format):
-        return value
-    if value is None or isinstance(value, int | float | complex):
-        return type(value), value
-    return None
+    return value if kind in _ATOMS else None

@@ -1,0 +1,153 @@
+"""Which small program must fire which rule at which line, and the repaired twin on which the rule must be silent."""
+
+import importlib
+import inspect
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Place = Literal["allocation", "free", "launch"]
+_PROGRAMS = "imp_graphcheck.faults.programs"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """`fault` and `twin` are classes of `imp_graphcheck.faults.programs.<module>`.
+
+    `lines` says which word marks the line of which site of the finding.
+    """
+
+    code: str
+    module: str
+    fault: str
+    twin: str
+    lines: tuple[tuple[Place, str], ...] = ()
+
+    @property
+    def fault_model(self) -> str:
+        """The faulty program, as a MODEL of the command line."""
+        return f"{_PROGRAMS}.{self.module}:{self.fault}"
+
+    @property
+    def twin_model(self) -> str:
+        """The repaired program, as a MODEL of the command line."""
+        return f"{_PROGRAMS}.{self.module}:{self.twin}"
+
+    def expected_lines(self) -> dict[Place, tuple[str, int]]:
+        """File name and line number that each site must have."""
+        source = Path(inspect.getsourcefile(importlib.import_module(f"{_PROGRAMS}.{self.module}")) or "")
+        marked = {
+            line.rpartition("# MARK ")[2].strip(): number
+            for number, line in enumerate(source.read_text(encoding="utf-8").splitlines(), 1)
+            if "# MARK " in line
+        }
+        return {place: (source.name, marked[word]) for place, word in self.lines}
+
+
+PAIRS: tuple[Pair, ...] = (
+    Pair(
+        code="GC101", module="captures", fault="ReadsBack", twin="StaysOnDevice", lines=(("launch", "item"),)
+    ),
+    Pair(
+        code="GC104",
+        module="captures",
+        fault="FirstUseInCapture",
+        twin="Prewarmed",
+        lines=(("launch", "library"),),
+    ),
+    Pair(
+        code="GC105",
+        module="captures",
+        fault="UploadsInCapture",
+        twin="UploadedBefore",
+        lines=(("launch", "upload"),),
+    ),
+    Pair(code="GC106", module="captures", fault="UnjoinedFork", twin="JoinedFork"),
+    Pair(
+        code="GC108",
+        module="captures",
+        fault="OwnGenerator",
+        twin="DrawnBefore",
+        lines=(("launch", "generator"),),
+    ),
+    Pair(
+        code="GC109",
+        module="captures",
+        fault="RaisesInCapture",
+        twin="StaysOnDevice",
+        lines=(("launch", "raise"),),
+    ),
+    Pair(
+        code="GC201",
+        module="lifetimes",
+        fault="FreedInput",
+        twin="KeptInput",
+        lines=(("allocation", "freed-allocated"), ("free", "freed-freed"), ("launch", "freed-launched")),
+    ),
+    Pair(
+        code="GC201",
+        module="lifetimes",
+        fault="GrownWorkspace",
+        twin="ReservedWorkspace",
+        lines=(("free", "grown-freed"),),
+    ),
+    Pair(
+        code="GC202",
+        module="lifetimes",
+        fault="UnmappedInput",
+        twin="MappedInput",
+        lines=(("allocation", "unmapped-allocated"), ("free", "unmapped-freed")),
+    ),
+    Pair(
+        code="GC203",
+        module="lifetimes",
+        fault="ReplacedWeight",
+        twin="RefilledWeight",
+        lines=(("allocation", "replaced-allocated"),),
+    ),
+    Pair(
+        code="GC205",
+        module="lifetimes",
+        fault="ScratchFromCapture",
+        twin="ScratchFromSetup",
+        lines=(("allocation", "scratch-allocated"),),
+    ),
+    Pair(
+        code="GC206",
+        module="lifetimes",
+        fault="RecycledPinnedSource",
+        twin="KeptPinnedSource",
+        lines=(("allocation", "pinned-allocated"),),
+    ),
+    Pair(
+        code="GC301", module="drift", fault="FrozenScalar", twin="DeviceScalar", lines=(("launch", "scalar"),)
+    ),
+    Pair(
+        code="GC302",
+        module="drift",
+        fault="FrozenGeometry",
+        twin="MaskedGeometry",
+        lines=(("launch", "geometry"),),
+    ),
+    Pair(
+        code="GC303", module="drift", fault="FrozenBranch", twin="KeyedBranch", lines=(("launch", "branch"),)
+    ),
+    Pair(
+        code="GC304",
+        module="drift",
+        fault="FrozenPointer",
+        twin="GatheredState",
+        lines=(("launch", "pointer"),),
+    ),
+    Pair(code="GC305", module="drift", fault="FrozenCopy", twin="WholeCopy", lines=(("launch", "copy"),)),
+    Pair(
+        code="GC306", module="drift", fault="FrozenScalar", twin="KeyedBranch", lines=(("launch", "scalar"),)
+    ),
+    Pair(
+        code="GC404",
+        module="captures",
+        fault="EscapingStream",
+        twin="ForkedStream",
+        lines=(("launch", "escape"),),
+    ),
+)
