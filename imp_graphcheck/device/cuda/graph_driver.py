@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+Dim3 = tuple[int, int, int]
+
 
 class DriverError(RuntimeError):
     """A call of the driver that failed, or that this driver or this installation does not have."""
@@ -21,12 +23,28 @@ class Function:
     is_kernel: bool
 
 
+@dataclass(slots=True)
+class KernelParameters:
+    """A kernel node. `arguments` and `extra` are addresses of arrays that the node owns; one of them is mostly 0."""
+
+    function: Function
+    grid: Dim3
+    block: Dim3
+    shared_bytes: int
+    arguments: int
+    extra: int
+
+
 @dataclass(frozen=True, slots=True)
 class CopyEnd:
-    """Where a copy reads or writes. `memory_type` is the driver's CUmemorytype; 0 where it is none we know."""
+    """Where a copy reads or writes. `memory_type` is the driver's CUmemorytype; 0 where it is none we know.
+
+    `span_bytes` reaches from the first byte to the last, with the gaps of a pitched copy. An array has address 0.
+    """
 
     memory_type: int
     address: int
+    span_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +54,34 @@ class CopyParameters:
     source: CopyEnd
     target: CopyEnd
     size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class MemsetParameters:
+    """A memset node. `value` is the element that is repeated."""
+
+    target: int
+    value: int
+    size_bytes: int
+    span_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A piece of memory as the driver made it. `buffer_id` is never used twice in a process."""
+
+    memory_type: int
+    address: int
+    size_bytes: int
+    buffer_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """A capture in progress: its number, never used twice in a process, and the graph it records into."""
+
+    id: int
+    graph: int
 
 
 class GraphDriver(Protocol):
@@ -50,6 +96,12 @@ class GraphDriver(Protocol):
         """The CUDA version that the driver supports, as 1000 * major + 10 * minor."""
         ...
 
+    def capture(self, stream: int) -> Capture | None:
+        """What `stream` captures into; None where it does not, or where the capture has failed already."""
+        ...
+
+    def node_count(self, graph: int) -> int: ...
+
     def nodes(self, graph: int) -> list[int]:
         """The nodes of a graph in the order of their creation, without those of its child graphs."""
         ...
@@ -62,19 +114,27 @@ class GraphDriver(Protocol):
         """The driver's CUgraphNodeType."""
         ...
 
-    def function(self, node: int) -> Function:
-        """What a kernel node launches."""
-        ...
+    def kernel(self, node: int) -> KernelParameters: ...
 
     def symbol(self, function: Function) -> str:
         """The name that the linker knows a function by."""
         ...
 
+    def layout(self, function: Function) -> list[tuple[int, int]]:
+        """Offset and size of each parameter of a function, as they lie in its packed parameter buffer."""
+        ...
+
     def copy(self, node: int) -> CopyParameters: ...
 
-    def memset_bytes(self, node: int) -> int: ...
+    def memset(self, node: int) -> MemsetParameters: ...
 
-    def allocated_bytes(self, node: int) -> int: ...
+    def allocated(self, node: int) -> tuple[int, int]:
+        """Address and size of what an alloc node allocates. The address is virtual until the graph is launched."""
+        ...
+
+    def freed(self, node: int) -> int:
+        """The address that a free node frees."""
+        ...
 
     def child_graph(self, node: int) -> int: ...
 
@@ -84,4 +144,8 @@ class GraphDriver(Protocol):
 
     def memory_type(self, address: int) -> int | None:
         """The CUmemorytype of a unified address; None where the driver does not know it (pageable host memory)."""
+        ...
+
+    def region(self, address: int) -> Region | None:
+        """The piece of memory that holds `address`; None where the driver does not know it."""
         ...

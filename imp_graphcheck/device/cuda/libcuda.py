@@ -6,10 +6,19 @@ What kernels are called and what copies move is left to the bindings, whose stru
 import ctypes
 from typing import NoReturn
 
-from imp_graphcheck.device.cuda.graph_driver import CopyParameters, DriverError, Function
+from imp_graphcheck.device.cuda.graph_driver import (
+    Capture,
+    CopyParameters,
+    DriverError,
+    Function,
+    KernelParameters,
+    MemsetParameters,
+    Region,
+)
 
 LIBRARY = "libcuda.so.1"
 _MISSING = "cuda-bindings is not installed"
+_ACTIVE = 1
 
 
 class LibcudaDriver:
@@ -25,9 +34,27 @@ class LibcudaDriver:
         self._call("cuDriverGetVersion", ctypes.byref(version))
         return version.value
 
-    def nodes(self, graph: int) -> list[int]:
+    def capture(self, stream: int) -> Capture | None:
+        status, number, graph = ctypes.c_int(), ctypes.c_uint64(), ctypes.c_void_p()
+        # Without room for the dependencies the driver has no reason to refuse graphs with programmatic launches.
+        self._call(
+            "cuStreamGetCaptureInfo_v2",
+            ctypes.c_void_p(stream),
+            ctypes.byref(status),
+            ctypes.byref(number),
+            ctypes.byref(graph),
+            None,
+            None,
+        )
+        return Capture(number.value, _handle(graph.value)) if status.value == _ACTIVE else None
+
+    def node_count(self, graph: int) -> int:
         count = ctypes.c_size_t()
         self._call("cuGraphGetNodes", ctypes.c_void_p(graph), None, ctypes.byref(count))
+        return count.value
+
+    def nodes(self, graph: int) -> list[int]:
+        count = ctypes.c_size_t(self.node_count(graph))
         nodes = (ctypes.c_void_p * count.value)()
         if count.value:
             self._call("cuGraphGetNodes", ctypes.c_void_p(graph), nodes, ctypes.byref(count))
@@ -52,25 +79,34 @@ class LibcudaDriver:
         self._call("cuGraphChildGraphNodeGetGraph", ctypes.c_void_p(node), ctypes.byref(graph))
         return _handle(graph.value)
 
-    def function(self, node: int) -> Function:
+    def kernel(self, node: int) -> KernelParameters:
         _refuse("cuGraphKernelNodeGetParams")
 
     def symbol(self, function: Function) -> str:
         _refuse("cuFuncGetName")
 
+    def layout(self, function: Function) -> list[tuple[int, int]]:
+        _refuse("cuFuncGetParamInfo")
+
     def copy(self, node: int) -> CopyParameters:
         _refuse("cuGraphMemcpyNodeGetParams")
 
-    def memset_bytes(self, node: int) -> int:
+    def memset(self, node: int) -> MemsetParameters:
         _refuse("cuGraphMemsetNodeGetParams")
 
-    def allocated_bytes(self, node: int) -> int:
+    def allocated(self, node: int) -> tuple[int, int]:
         _refuse("cuGraphMemAllocNodeGetParams")
+
+    def freed(self, node: int) -> int:
+        _refuse("cuGraphMemFreeNodeGetParams")
 
     def bodies(self, node: int) -> list[int]:
         _refuse("cuGraphNodeGetParams")
 
     def memory_type(self, address: int) -> int | None:
+        _refuse("cuPointerGetAttribute")
+
+    def region(self, address: int) -> Region | None:
         _refuse("cuPointerGetAttribute")
 
     def _call(self, name: str, *arguments: object) -> None:

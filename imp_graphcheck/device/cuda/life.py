@@ -1,0 +1,52 @@
+"""One life of a piece of memory: from the call that handed it out to the call that gave it back."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from imp_graphcheck.record.memory import Allocation, AllocationState, MemorySpace
+from imp_graphcheck.record.site import Site
+
+Where = Callable[[], Site | None]
+"""A stack that was taken, to be turned into a site by whoever asks."""
+
+
+def nowhere() -> None:
+    """The site of what nobody watched."""
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Life:
+    """`generation` is its number, `began` the last mark (see `capture_marks`) that was made before it began.
+
+    `occupied_bytes` is what was set aside for it. `pool` is None until its segment is known.
+    """
+
+    generation: int
+    address: int
+    size_bytes: int
+    occupied_bytes: int
+    began: int = 0
+    pool: str | None = None
+    live: bool = True
+    space: MemorySpace = "device"
+    allocated: Where = nowhere
+    freed: Where = nowhere
+
+    @property
+    def end(self) -> int:
+        """One past the last byte that it occupies."""
+        return self.address + self.occupied_bytes
+
+    def record(self, *, pool: str, mapped: bool) -> Allocation:
+        """What has become of it. `mapped`: its address belongs to the process, in somebody's hands or in nobody's."""
+        state: AllocationState = "live" if self.live else "freed" if mapped else "unmapped"
+        return Allocation(
+            generation=self.generation,
+            address=self.address,
+            size_bytes=self.size_bytes,
+            pool=pool,
+            space=self.space,
+            state=state,
+            allocation_site=self.allocated(),
+            free_site=self.freed(),
+        )

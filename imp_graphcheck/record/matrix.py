@@ -1,0 +1,36 @@
+"""The outcome of a selftest: every rule against a fault that must fire it and a twin that must not."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatrixRow:
+    """One pair. `problem` says what is wrong with it; empty when the fault fired at its line and the twin was silent.
+
+    `right_lines` is None for pairs whose fault has no line of its own.
+    """
+
+    code: str
+    fault: str
+    twin: str
+    fired: bool
+    right_lines: bool | None
+    twin_silent: bool
+    seconds: float
+    problem: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether the pair did what it must."""
+        return not self.problem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matrix:
+    """All pairs on one device."""
+
+    schema_version: int = 1
+    device: str
+    tool_version: str
+    environment: dict[str, str] = field(default_factory=dict)
+    rows: tuple[MatrixRow, ...] = ()

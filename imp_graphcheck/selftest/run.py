@@ -1,0 +1,106 @@
+"""Runs the cases, several at a time, and judges what came out."""
+
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import PurePath
+
+from imp_graphcheck import __version__
+from imp_graphcheck.capture.launch import run_capture
+from imp_graphcheck.capture.settings import CaptureSettings
+from imp_graphcheck.record.finding import Finding
+from imp_graphcheck.record.matrix import Matrix, MatrixRow
+from imp_graphcheck.record.run import Run
+from imp_graphcheck.record.site import Site
+from imp_graphcheck.selftest.cases import Case, cases
+
+OnRow = Callable[[MatrixRow], None]
+
+
+def run_selftest(device: str, *, jobs: int, only: str | None, on_row: OnRow) -> Matrix:
+    """Every case on `device`, `jobs` at a time; `only` keeps the cases whose code or fault starts with it."""
+    chosen = [
+        case for case in cases() if only is None or case.code.startswith(only) or case.fault.startswith(only)
+    ]
+    twins: dict[tuple[str, str], Run] = {}
+    rows: dict[int, MatrixRow] = {}
+    environment: dict[str, str] = {}
+    with (
+        tempfile.TemporaryDirectory(prefix="graphcheck-selftest-") as folder,
+        ThreadPoolExecutor(jobs) as pool,
+    ):
+        futures = {
+            pool.submit(_judged, case, device, folder, twins): number for number, case in enumerate(chosen)
+        }
+        for future in as_completed(futures):
+            row, facts = future.result()
+            rows[futures[future]] = row
+            environment = environment or facts
+            on_row(row)
+    return Matrix(
+        device=device,
+        tool_version=__version__,
+        environment=environment,
+        rows=tuple(rows[number] for number in sorted(rows)),
+    )
+
+
+def _judged(
+    case: Case, device: str, folder: str, twins: dict[tuple[str, str], Run]
+) -> tuple[MatrixRow, dict[str, str]]:
+    started = time.monotonic()
+    fault = _run(case.fault_model, case.fault_option, device, folder)
+    twin = twins.get((case.twin_model, device)) or _run(case.twin_model, None, device, folder)
+    twins[(case.twin_model, device)] = twin
+    found = [finding for finding in fault.findings if finding.code == case.code]
+    problems = list(_problems(case, found, fault, twin))
+    wrong_lines = list(_wrong_lines(case, found[0])) if found else []
+    row = MatrixRow(
+        code=case.code,
+        fault=case.fault,
+        twin=case.twin,
+        fired=bool(found),
+        right_lines=None if case.lines is None else bool(found) and not wrong_lines,
+        twin_silent=not twin.findings,
+        seconds=time.monotonic() - started,
+        problem="; ".join((*problems, *wrong_lines)),
+    )
+    return row, fault.environment
+
+
+def _run(model: str, fault: str | None, device: str, folder: str) -> Run:
+    settings = CaptureSettings(
+        model=model,
+        pp=256,
+        chunk=64,
+        reps=0,
+        device=device,
+        fault=fault,
+        output=folder,
+        command=("imp-graphcheck", "selftest"),
+    )
+    return run_capture(settings, on_event=lambda event: None).run
+
+
+def _problems(case: Case, found: list[Finding], fault: Run, twin: Run) -> Iterable[str]:
+    if not found:
+        others = ", ".join(finding.code for finding in fault.findings) or "nothing"
+        yield f"{case.code} did not fire on {case.fault} ({others} did)"
+    if twin.findings:
+        codes = ", ".join(finding.code for finding in twin.findings)
+        yield f"{codes} fired on the clean twin {case.twin}"
+    elif twin.verdict != "clean":
+        yield f"the clean twin {case.twin} is {twin.verdict}: {twin.verdict_reason}"
+
+
+def _wrong_lines(case: Case, finding: Finding) -> Iterable[str]:
+    sites: dict[str, Site | None] = {
+        "allocation": finding.allocation_site,
+        "free": finding.free_site,
+        "launch": finding.launch_site,
+    }
+    for place, (file, line) in (case.lines or {}).items():
+        site = sites[place]
+        if site is None or (PurePath(site.file).name, site.line) != (file, line):
+            yield f"{place} at {site}, expected {file}:{line}"
