@@ -19,7 +19,7 @@ def traced(session: Session, call: Call, launches: list[Launch]) -> Callable[[],
     device = session.device
 
     def forward() -> Output:
-        trace = OpTrace(device.captured_nodes, device.module.is_current_stream_capturing)
+        trace = OpTrace(device.kind, device.captured_nodes, device.module.is_current_stream_capturing)
         try:
             with trace:
                 return session.program.forward(call)

@@ -115,7 +115,7 @@ def _called(session: Session, call: Call) -> HostOutput:
     if call.key in session.eager_ops:
         live = program.forward(call)
     else:
-        with OpTrace() as trace:
+        with OpTrace(session.device.kind) as trace:
             live = program.forward(call)
         session.eager_ops[call.key] = trace.launches
     output = to_host(live)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from imp_graphcheck.device.stack import RawStack, take_stack
@@ -27,19 +28,21 @@ class Launch:
 
 
 class OpTrace(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Records every operator that reaches a device while the context is active.
+    """Records every operator on tensors of a device type while the context is active.
 
-    `captured_nodes` counts the nodes of the capture in progress; None outside captures. `is_capturing` says whether
+    `device` is that type: what a software device does on the host in its own name is not the program's. `captured_nodes` counts the nodes of the capture in progress; None outside captures. `is_capturing` says whether
     the current stream is one of it.
     """
 
     def __init__(
         self,
+        device: str,
         captured_nodes: Callable[[], int] | None = None,
         is_capturing: Callable[[], bool] | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.launches: list[Launch] = []
+        self._device = device
         self._captured_nodes = captured_nodes
         self._is_capturing = is_capturing
         self._before = 0
@@ -52,6 +55,8 @@ class OpTrace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         result = func(*args, **(kwargs or {}))
+        if not _on_device((args, kwargs, result), self._device):
+            return result
         capturing = self._is_capturing is None or self._is_capturing()
         after = self._before
         if self._captured_nodes is not None and capturing:
@@ -66,6 +71,14 @@ class OpTrace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         )
         self._before = after
         return result
+
+
+def _on_device(value: object, device: str) -> bool:
+    if isinstance(value, torch.Tensor):
+        return value.device.type == device
+    if isinstance(value, dict):
+        return any(_on_device(item, device) for item in value.values())
+    return isinstance(value, list | tuple) and any(_on_device(item, device) for item in value)
 
 
 def launch_of_node(launches: Sequence[Launch]) -> dict[int, Launch]:

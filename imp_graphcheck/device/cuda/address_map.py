@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from imp_graphcheck.device.cuda.life import Life
 
 Addresses = NDArray[np.uint64]
+Places = NDArray[np.intp]
 
 
 class Piece(NamedTuple):
@@ -60,24 +61,27 @@ class AddressMap:
     def at(self, address: int, before: int | None = None) -> Life | None:
         """Who had `address` last; with `before`, among those who began before that mark."""
         place = bisect_right(self._starts, address) - 1
-        piece: Piece | None = self._pieces[place] if place >= 0 else None
-        if piece is None or address >= piece.end:
+        if place < 0 or address >= self._pieces[place].end:
             return None
-        while piece is not None and before is not None and piece.life.began >= before:
-            piece = next((under for under in piece.under if under.start <= address < under.end), None)
-        return piece.life if piece is not None else None
+        return self.owner(place, address, before)
 
-    def known(self, addresses: Addresses) -> NDArray[np.bool_]:
-        """Which of `addresses` somebody had."""
+    def locate(self, addresses: Addresses) -> Places:
+        """The place of each address, for `owner`; -1 for one that nobody ever had. Holds until the next `put`."""
         if self._arrays is None:
             ends = [piece.end for piece in self._pieces]
             self._arrays = np.array(self._starts, np.uint64), np.array(ends, np.uint64)
-        starts, ends_of = self._arrays
+        starts, last = self._arrays
         if not len(starts):
-            return np.zeros(len(addresses), np.bool_)
-        places = np.searchsorted(starts, addresses, "right")
-        found: NDArray[np.bool_] = (places > 0) & (addresses < ends_of[np.maximum(places, 1) - 1])
-        return found
+            return np.full(len(addresses), -1)
+        places = np.searchsorted(starts, addresses, "right") - 1
+        return np.where((places >= 0) & (addresses < last[np.maximum(places, 0)]), places, -1)
+
+    def owner(self, place: int, address: int, before: int | None) -> Life | None:
+        """As `at`, for an address whose place is known."""
+        piece: Piece | None = self._pieces[place]
+        while piece is not None and before is not None and piece.life.began >= before:
+            piece = next((under for under in piece.under if under.start <= address < under.end), None)
+        return None if piece is None else piece.life
 
     def _overlapped(self, start: int, end: int) -> tuple[int, int]:
         """The slice of pieces that share an address with a range."""

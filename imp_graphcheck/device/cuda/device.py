@@ -1,19 +1,27 @@
 """An NVIDIA GPU behind the tool's protocol."""
 
-from collections.abc import Hashable
+from collections.abc import Collection, Hashable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from functools import cached_property
+from functools import cached_property, partial
 from types import ModuleType
 from typing import Any
 
 import torch
 
 from imp_graphcheck.device.cuda import description, errors, memory_history, poison, pools
+from imp_graphcheck.device.cuda.capture_marks import CaptureMarks
+from imp_graphcheck.device.cuda.driver_memory import DriverMemory
 from imp_graphcheck.device.cuda.drivers import open_driver
 from imp_graphcheck.device.cuda.graph_driver import GraphDriver
 from imp_graphcheck.device.cuda.graph_reader import read_nodes
+from imp_graphcheck.device.cuda.journal import Journal
+from imp_graphcheck.device.cuda.launches import Launches
+from imp_graphcheck.device.cuda.node_builder import build_nodes
+from imp_graphcheck.device.cuda.pointer_finder import PointerFinder
+from imp_graphcheck.device.op_trace import Launch
 from imp_graphcheck.device.protocol import DeviceError, GraphUnreadableError
 from imp_graphcheck.record.graph import GraphTrace
+from imp_graphcheck.record.memory import Allocation
 
 
 class CudaDevice:
@@ -24,6 +32,8 @@ class CudaDevice:
     def __init__(self) -> None:
         torch.cuda.init()  # type: ignore[no-untyped-call]
         self._index = torch.cuda.current_device()
+        self._journal = Journal(self._index)
+        self._marks = CaptureMarks()
 
     @property
     def torch_device(self) -> torch.device:
@@ -47,20 +57,53 @@ class CudaDevice:
         return torch.cuda.memory_reserved(self._index)
 
     def recording(self) -> AbstractContextManager[None]:
-        return memory_history.recording()
+        return self._journal.recording()
 
-    def allocations(self) -> tuple[memory_history.Allocation, ...]:
-        """What `recording` has seen; to be called before it ends."""
-        return memory_history.snapshot(self._index)
+    def captured_nodes(self) -> int:
+        """See the protocol. Also marks the place, which tells later what a node could have pointed at."""
+        capture = self._driver.capture(torch.cuda.current_stream(self._index).cuda_stream)
+        if capture is None:
+            return 0
+        nodes = self._driver.node_count(capture.graph)
+        mark = self._marks.make(capture, nodes)
+        if self._journal.watching:
+            memory_history.mark(mark)
+        return nodes
 
-    def read_graph(self, graph: Any, *, key: Hashable, capture_seconds: float) -> GraphTrace:
+    def observe(self, values: Iterable[object], *, created: bool = False) -> None:
+        """Watch the pinned host tensors among the arguments of an operator, or (`created`) among its results.
+
+        Torch tells nobody which pinned blocks are in use, so `allocations` knows of the end of those that were
+        shown here, and of no other.
+        """
+        self._driver_memory.observe(values, created=created, mark=self._marks.last)
+
+    def read_graph(
+        self, graph: Any, *, key: Hashable, capture_seconds: float, launches: Sequence[Launch] = ()
+    ) -> GraphTrace:
         """See the protocol. Raises GraphUnreadableError for a graph whose nodes cannot be had."""
+        handle = _raw(graph)
+        raw = read_nodes(self._driver, handle)
+        self._journal.update()
+        finder = PointerFinder(self._journal, self._driver_memory, partial(self._marks.after_node, handle))
+        operators = Launches(launches)
+        nodes = build_nodes(raw, finder.find(raw), operators)
         return GraphTrace(
             key=str(key),
-            nodes=read_nodes(self._driver, _raw(graph)),
+            nodes=nodes,
+            sites=operators.sites,
             capture_seconds=capture_seconds,
+            pool=pools.pool_name(pools.pool_of(graph)),
             pool_bytes=pools.total_bytes(pools.pool_segments(graph)),
         )
+
+    def allocations(self, generations: Collection[int]) -> dict[int, Allocation]:
+        self._journal.update()
+        found = (
+            (self._journal if generation > 0 else self._driver_memory).now(generation)
+            for generation in generations
+        )
+        return {each.generation: each for each in found if each is not None}
 
     def owns(self, graph: Any, tensor: torch.Tensor) -> bool:
         return pools.contains(pools.pool_segments(graph), tensor.data_ptr())
@@ -74,6 +117,10 @@ class CudaDevice:
     @cached_property
     def _driver(self) -> GraphDriver:
         return open_driver()
+
+    @cached_property
+    def _driver_memory(self) -> DriverMemory:
+        return DriverMemory(self._driver)
 
 
 def _raw(graph: Any) -> int:

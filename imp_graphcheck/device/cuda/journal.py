@@ -8,7 +8,7 @@ with the same size, both unseen, passes for the life before.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import count
@@ -16,7 +16,7 @@ from operator import itemgetter
 
 from imp_graphcheck.device.cuda import memory_history
 from imp_graphcheck.device.cuda.address_map import AddressMap
-from imp_graphcheck.device.cuda.life import Life, nowhere
+from imp_graphcheck.device.cuda.life import Life, Where
 from imp_graphcheck.device.cuda.memory_history import Drained, Event, Segment
 from imp_graphcheck.device.cuda.pools import UNKNOWN_POOL, pool_name
 from imp_graphcheck.device.cuda.sites import site_of_recorded
@@ -38,33 +38,34 @@ class Journal:
         self._unplaced: list[Life] = []
         self._segments: list[tuple[int, int, str]] = []
         self._mark = 0
-        self._watching = False
+        self._max_entries: int | None = None
+        """What torch's ring holds; None while nobody watches."""
 
     @property
     def watching(self) -> bool:
         """Whether torch remembers events for us."""
-        return self._watching
+        return self._max_entries is not None
 
     @contextmanager
     def recording(self, max_entries: int = memory_history.MAX_ENTRIES) -> Iterator[None]:
         """Watch the allocator. Inside another recording it is the same one, and ends with it."""
-        if self._watching:
+        if self.watching:
             yield
             return
         memory_history.start(max_entries)
-        self._watching = True
+        self._max_entries = max_entries
         try:
             yield
             self.update()
         finally:
-            self._watching = False
+            self._max_entries = None
             memory_history.stop()
 
     def update(self) -> None:
         """Read what has happened since the last time."""
         drained = memory_history.look(self._device)
-        if self._watching:
-            memory_history.start()
+        if self._max_entries is not None:
+            memory_history.start(self._max_entries)
             self.read(drained)
         else:  # whatever torch remembers now was remembered for somebody else
             self.read(Drained((), drained.segments))
@@ -130,11 +131,10 @@ class Journal:
         life.freed = _where(event)
         self._live.pop(life.address, None)
 
-    def _reconcile(self, segments: "tuple[Segment, ...] | list[Segment] | Sequence[Segment]") -> None:
+    def _reconcile(self, segments: Sequence[Segment]) -> None:
         """Lives that no event told of: older than the watching, or lost."""
         found = set()
         for segment in segments:
-            address = segment["address"]
             for block in segment["blocks"]:
                 address, size = block["address"], block["size"]
                 if block["state"] == "active_allocated":
@@ -163,6 +163,6 @@ class Journal:
         return self._segments[place][2]
 
 
-def _where(event: Event | None) -> "Where":
+def _where(event: Event | None) -> Where:
     frames = event.get("frames") if event is not None else None
-    return partial(site_of_recorded, frames) if frames else nowhere
+    return partial(site_of_recorded, frames) if frames else None

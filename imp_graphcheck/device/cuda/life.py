@@ -6,12 +6,8 @@ from dataclasses import dataclass
 from imp_graphcheck.record.memory import Allocation, AllocationState, MemorySpace
 from imp_graphcheck.record.site import Site
 
-Where = Callable[[], Site | None]
-"""A stack that was taken, to be turned into a site by whoever asks."""
-
-
-def nowhere() -> None:
-    """The site of what nobody watched."""
+Where = Callable[[], Site | None] | Site | None
+"""A site, or how to make one of a stack that was taken: most are never asked for. None where nobody watched."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -29,8 +25,8 @@ class Life:
     pool: str | None = None
     live: bool = True
     space: MemorySpace = "device"
-    allocated: Where = nowhere
-    freed: Where = nowhere
+    allocated: Where = None
+    freed: Where = None
 
     @property
     def end(self) -> int:
@@ -39,6 +35,7 @@ class Life:
 
     def record(self, *, pool: str, mapped: bool) -> Allocation:
         """What has become of it. `mapped`: its address belongs to the process, in somebody's hands or in nobody's."""
+        self.allocated, self.freed = _site(self.allocated), _site(self.freed)
         state: AllocationState = "live" if self.live else "freed" if mapped else "unmapped"
         return Allocation(
             generation=self.generation,
@@ -47,6 +44,10 @@ class Life:
             pool=pool,
             space=self.space,
             state=state,
-            allocation_site=self.allocated(),
-            free_site=self.freed(),
+            allocation_site=self.allocated,
+            free_site=self.freed,
         )
+
+
+def _site(where: Where) -> Site | None:
+    return where() if callable(where) else where

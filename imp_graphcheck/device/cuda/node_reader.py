@@ -56,9 +56,7 @@ class NodeReader:
             "conditional": lambda node: {"name": "conditional", "inner": tuple(driver.bodies(node))},
         }
 
-    def read(
-        self, handle: int, *, index: int, created: int, dependencies: tuple[int, ...]
-    ) -> RawNode:
+    def read(self, handle: int, *, index: int, created: int, dependencies: tuple[int, ...]) -> RawNode:
         """The node; one that the driver does not tell all of keeps what is known, and its name says why."""
         kind, fields = self._describe(handle)
         return RawNode(index=index, kind=kind, created=created, dependencies=dependencies, **fields)
