@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from imp_graphcheck.record.finding import Finding
-from imp_graphcheck.record.graph import GraphTrace, Node, Param
+from imp_graphcheck.record.graph import GraphTrace, Node, Param, Pointer
 from imp_graphcheck.record.memory import Allocation
 from imp_graphcheck.rules import RULES
 
@@ -118,7 +118,7 @@ def _compare(
         if moved is not None:
             note("GC305" if copies else "GC304", mine, f"{before.name} {moved}")
             return
-        if _scalars(before) != _scalars(after):
+        if before.data != after.data and _scalars(before) != _scalars(after):
             note("GC305" if copies else "GC301", mine, f"{before.name} {_values(before, after)}")
             return
 
@@ -132,18 +132,19 @@ def _moved_pointer(
         other = theirs.get(pointer.offset)
         if other is None:
             return "is an address here and none there"
-        pools = [
-            None
-            if found.generation is None or found.generation not in memory
-            else memory[found.generation].pool
-            for found in (pointer, other)
-        ]
-        if pools[0] == own[0] and pools[1] == own[1] and own[0] is not None:
+        pools = tuple(_pool_of(found, memory) for found in (pointer, other))
+        if pools == own and own[0] is not None:
             continue
-        if pointer.address == other.address:
-            continue
-        return f"{pointer.address:#x} -> {other.address:#x}"
+        if pointer.address != other.address:
+            return f"{pointer.address:#x} -> {other.address:#x}"
+        if pointer.generation != other.generation:
+            return f"{pointer.address:#x} -> the same address, allocated anew"
     return None
+
+
+def _pool_of(pointer: Pointer, memory: Mapping[int, Allocation]) -> str | None:
+    allocation = None if pointer.generation is None else memory.get(pointer.generation)
+    return None if allocation is None else allocation.pool
 
 
 def _scalars(param: Param) -> bytes:

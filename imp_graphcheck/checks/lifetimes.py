@@ -5,6 +5,7 @@ that was freed and handed out again is mapped, live, and somebody else's. Memory
 business: intermediates are inactive there once the capture is over, and that is right.
 """
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -162,35 +163,42 @@ def check_transients(graphs: Sequence[GraphTrace], memory: Mapping[int, Allocati
     """
     findings = []
     for graph in graphs:
-        writes = _writes(graph)
-        survivors = [
-            allocation
-            for allocation in memory.values()
-            if allocation.pool == graph.pool and allocation.state == "live" and allocation.space == "device"
-        ]
-        for survivor in survivors:
-            clobbering = [use for use in writes if _overwrites(use, survivor)]
-            rewritten = any(use.pointer.generation == survivor.generation for use in writes)
-            if clobbering and not rewritten:
-                findings.append(_clobbered(survivor, clobbering))
+        writes = _Writes(graph)
+        for survivor in memory.values():
+            mine = survivor.pool == graph.pool and survivor.space == "device"
+            if mine and survivor.state == "live" and survivor.generation not in writes.generations:
+                clobbering = writes.into(survivor)
+                if clobbering:
+                    findings.append(_clobbered(survivor, clobbering))
     return tuple(findings)
 
 
-def _writes(graph: GraphTrace) -> list[Use]:
-    return [
-        Use(graph, node, param, pointer)
-        for node in graph.nodes
-        for param in node.params
-        for pointer in param.pointers
-        if pointer.access in ("write", "readwrite")
-    ]
+class _Writes:
+    """The ranges that a graph's nodes write, by address: a survivor finds those that meet it by bisection."""
 
+    def __init__(self, graph: GraphTrace) -> None:
+        uses = (
+            Use(graph, node, param, pointer)
+            for node in graph.nodes
+            for param in node.params
+            for pointer in param.pointers
+            if pointer.access in ("write", "readwrite")
+        )
+        self._uses = sorted(uses, key=lambda use: use.pointer.address)
+        self._addresses = [use.pointer.address for use in self._uses]
+        self._longest = max((use.pointer.span_bytes or 0 for use in self._uses), default=0)
+        self.generations = {use.pointer.generation for use in self._uses}
 
-def _overwrites(use: Use, survivor: Allocation) -> bool:
-    pointer = use.pointer
-    if pointer.generation == survivor.generation or pointer.span_bytes is None:
-        return False
-    return pointer.address < survivor.end and survivor.address < pointer.address + pointer.span_bytes
+    def into(self, survivor: Allocation) -> list[Use]:
+        """The writes that overlap `survivor`, the earliest node first."""
+        first = bisect_left(self._addresses, survivor.address - self._longest)
+        last = bisect_left(self._addresses, survivor.end)
+        meeting = (
+            use
+            for use in self._uses[first:last]
+            if survivor.address < use.pointer.address + (use.pointer.span_bytes or 0)
+        )
+        return sorted(meeting, key=lambda use: use.node.index)
 
 
 def _clobbered(survivor: Allocation, uses: list[Use]) -> Finding:

@@ -105,6 +105,10 @@ class CudaDevice:
         )
         return {each.generation: each for each in found if each is not None}
 
+    def live_in_pool(self, graph: Any) -> dict[int, Allocation]:
+        self._journal.update()
+        return self._journal.live_in(pools.pool_name(pools.pool_of(graph)))
+
     def owns(self, graph: Any, tensor: torch.Tensor) -> bool:
         return pools.contains(pools.pool_segments(graph), tensor.data_ptr())
 

@@ -95,6 +95,14 @@ class Journal:
         mapped = self._pool_at(life.address) is not None
         return life.record(pool=life.pool or UNKNOWN_POOL, mapped=mapped)
 
+    def live_in(self, pool: str) -> dict[int, Allocation]:
+        """What is allocated in a pool, as of the last update."""
+        return {
+            life.generation: life.record(pool=pool, mapped=True)
+            for life in self._live.values()
+            if life.pool == pool
+        }
+
     def _see(self, event: Event) -> None:
         self._mark = memory_history.mark_of(event) or self._mark
         address, size = event.get("addr", 0), event["size"]

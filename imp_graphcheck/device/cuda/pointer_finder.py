@@ -53,7 +53,8 @@ class PointerFinder:
 
     def _by_param(self, params: list[tuple[RawNode, int]]) -> Iterator[tuple[int, list[Pointer]]]:
         """Parameters with pointers: their position in `params`, ascending, and the pointers."""
-        current, pointers = -1, []
+        current = -1
+        pointers: list[Pointer] = []
         for index, offset, address, place in _words(params, self._addresses.locate):
             node, at = params[index]
             pointer = self._pointer(node, node.params[at], offset, address, place)

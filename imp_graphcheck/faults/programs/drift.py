@@ -16,7 +16,7 @@ class FrozenScalar(Doubling):
         self.factor = call["value"]
 
     def forward(self, call: Call) -> Tensor:
-        return self.x * self.factor  # MARK scalar
+        return torch.mul(self.x, self.factor)  # MARK scalar
 
 
 class DeviceScalar(FrozenScalar):

@@ -1,5 +1,6 @@
 """A stand-in for `cuda.bindings.driver`: same functions, same shapes of answers, graphs made of plain Python."""
 
+import ctypes
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -45,10 +46,20 @@ class FakeBindings:
     graphs: dict[int, tuple[list[int], list[tuple[int, int]]]] = field(default_factory=dict)
     made: dict[int, FakeNode] = field(default_factory=dict)
     symbols: dict[tuple[str, int], str] = field(default_factory=dict)
+    layouts: dict[tuple[str, int], list[tuple[int, int]]] = field(default_factory=dict)
     memory: dict[int, MemoryType] = field(default_factory=dict)
+    regions: list[tuple[int, int, int, MemoryType]] = field(default_factory=list)
+    """Start, size, number and kind of what the driver has mapped."""
+    capturing: tuple[int, int, int] | None = None
+    """Status, number and graph of the capture in progress."""
     calls: list[str] = field(default_factory=list)
     edge_data: bool = True
-    CUpointer_attribute = SimpleNamespace(CU_POINTER_ATTRIBUTE_MEMORY_TYPE=2)
+    CUpointer_attribute = SimpleNamespace(
+        CU_POINTER_ATTRIBUTE_MEMORY_TYPE=2,
+        CU_POINTER_ATTRIBUTE_BUFFER_ID=7,
+        CU_POINTER_ATTRIBUTE_RANGE_START_ADDR=11,
+        CU_POINTER_ATTRIBUTE_RANGE_SIZE=12,
+    )
 
     def add(self, graph: int, nodes: Sequence[FakeNode], edges: Sequence[tuple[int, int]] = ()) -> int:
         """A graph whose node i has the handle 1000 * graph + i; edges are pairs of such i."""
@@ -85,6 +96,7 @@ class FakeBindings:
     cuGraphMemcpyNodeGetParams = _parameters  # noqa: N815
     cuGraphMemsetNodeGetParams = _parameters  # noqa: N815
     cuGraphMemAllocNodeGetParams = _parameters  # noqa: N815
+    cuGraphMemFreeNodeGetParams = _parameters  # noqa: N815
     cuGraphChildGraphNodeGetGraph = _parameters  # noqa: N815
 
     def cuGraphNodeGetParams(self, node: int) -> tuple[Any, ...]:  # noqa: N802
@@ -105,10 +117,29 @@ class FakeBindings:
             (Result.CUDA_ERROR_INVALID_VALUE, b"") if name is None else (Result.CUDA_SUCCESS, name.encode())
         )
 
+    def cuFuncGetParamInfo(self, handle: int, place: int) -> tuple[Any, ...]:  # noqa: N802
+        return self._layout("function", handle, place)
+
+    def cuKernelGetParamInfo(self, handle: int, place: int) -> tuple[Any, ...]:  # noqa: N802
+        return self._layout("kernel", handle, place)
+
+    def _layout(self, kind: str, handle: int, place: int) -> tuple[Any, ...]:
+        self.calls.append(f"{kind} layout")
+        layout = self.layouts.get((kind, handle), [])
+        if place >= len(layout):
+            return Result.CUDA_ERROR_INVALID_VALUE, 0, 0
+        return Result.CUDA_SUCCESS, *layout[place]
+
+    def cuStreamGetCaptureInfo(self, stream: int) -> tuple[Any, ...]:  # noqa: N802
+        status, number, graph = self.capturing or (0, 0, 0)
+        return Result.CUDA_SUCCESS, status, number, Handle(graph), [], [], 0
+
     def cuPointerGetAttribute(self, attribute: int, address: int) -> tuple[Any, ...]:  # noqa: N802
-        assert attribute == 2
-        kind = self.memory.get(address)
-        return (Result.CUDA_ERROR_INVALID_VALUE, 0) if kind is None else (Result.CUDA_SUCCESS, kind)
+        for start, size, number, kind in self.regions:
+            if start <= address < start + size:
+                return Result.CUDA_SUCCESS, {2: kind, 7: number, 11: start, 12: size}[attribute]
+        known = self.memory.get(address)
+        return (Result.CUDA_ERROR_INVALID_VALUE, 0) if known is None else (Result.CUDA_SUCCESS, known)
 
 
 class Make:
@@ -119,32 +150,72 @@ class Make:
     ILLEGAL_ADDRESS = (Result.CUDA_ERROR_ILLEGAL_ADDRESS, None)
 
     @staticmethod
-    def kernel(func: int = 0, kern: int = 0) -> FakeNode:
-        return FakeNode(0, SimpleNamespace(func=Handle(func), kern=Handle(kern)))
+    def kernel(
+        func: int = 0,
+        kern: int = 0,
+        arguments: Sequence[bytes] | None = None,
+        packed: bytes | None = None,
+        shape: tuple[tuple[int, int, int], tuple[int, int, int], int] = ((1, 1, 1), (1, 1, 1), 0),
+    ) -> FakeNode:
+        """Arguments lie behind an array of addresses, or packed behind a list of options, as the driver keeps them."""
+        grid, block, shared = shape
+        separate, owned = _separate(arguments)
+        extra, more = _extra(packed)
+        parameters = SimpleNamespace(
+            func=Handle(func),
+            kern=Handle(kern),
+            kernelParams=separate,
+            extra=extra,
+            sharedMemBytes=shared,
+            memory=[*owned, *more],
+        )
+        for name, sizes in (("grid", grid), ("block", block)):
+            for axis, size in zip("XYZ", sizes, strict=True):
+                setattr(parameters, f"{name}Dim{axis}", size)
+        return FakeNode(0, parameters)
 
     @staticmethod
-    def copy(source: Any, target: Any, width: int = 64, height: int = 1, depth: int = 1) -> FakeNode:
+    def copy(
+        source: Any, target: Any, width: int = 64, height: int = 1, depth: int = 1, pitch: int = 0
+    ) -> FakeNode:
         """Each end is (memory type, address)."""
         parameters = _CopyStruct(source[0], target[0])
         for side, (kind, address) in (("src", source), ("dst", target)):
             host = kind == MemoryType.HOST
             setattr(parameters, f"{side}Host", address if host else 0)
             setattr(parameters, f"{side}Device", Handle(0 if host else address))
-            setattr(parameters, f"{side}XInBytes", 0)
+            for name, value in (("XInBytes", 0), ("Y", 0), ("Z", 0), ("Pitch", pitch), ("Height", height)):
+                setattr(parameters, f"{side}{name}", value)
         parameters.WidthInBytes, parameters.Height, parameters.Depth = width, height, depth
         return FakeNode(1, parameters)
 
     @staticmethod
-    def memset(element_size: int, width: int, height: int) -> FakeNode:
-        return FakeNode(2, SimpleNamespace(elementSize=element_size, width=width, height=height))
+    def memset(
+        element_size: int, width: int, height: int, dst: int = 0, value: int = 0, pitch: int = 0
+    ) -> FakeNode:
+        return FakeNode(
+            2,
+            SimpleNamespace(
+                elementSize=element_size,
+                width=width,
+                height=height,
+                dst=Handle(dst),
+                value=value,
+                pitch=pitch,
+            ),
+        )
 
     @staticmethod
     def child(graph: int) -> FakeNode:
         return FakeNode(4, Handle(graph))
 
     @staticmethod
-    def alloc(size: int) -> FakeNode:
-        return FakeNode(10, SimpleNamespace(bytesize=size))
+    def alloc(size: int, address: int = 0) -> FakeNode:
+        return FakeNode(10, SimpleNamespace(bytesize=size, dptr=Handle(address)))
+
+    @staticmethod
+    def free(address: int) -> FakeNode:
+        return FakeNode(11, Handle(address))
 
     @staticmethod
     def conditional(*bodies: int) -> FakeNode:
@@ -154,6 +225,24 @@ class Make:
         return FakeNode(
             13, SimpleNamespace(conditional=SimpleNamespace(phGraph_out=[Handle(b) for b in bodies]))
         )
+
+
+def _separate(arguments: Sequence[bytes] | None) -> tuple[int, list[Any]]:
+    """The address of an array of addresses, and what must live as long as it; None is a null pointer."""
+    if arguments is None:
+        return 0, []
+    buffers = [ctypes.create_string_buffer(argument, len(argument)) for argument in arguments]
+    array = (ctypes.c_uint64 * len(buffers))(*(ctypes.addressof(buffer) for buffer in buffers))
+    return ctypes.addressof(array), [array, *buffers]
+
+
+def _extra(packed: bytes | None) -> tuple[int, list[Any]]:
+    """The address of a list of options that names a packed buffer and its size."""
+    if packed is None:
+        return 0, []
+    buffer, size = ctypes.create_string_buffer(packed, len(packed)), ctypes.c_size_t(len(packed))
+    options = (ctypes.c_uint64 * 5)(1, ctypes.addressof(buffer), 2, ctypes.addressof(size), 0)
+    return ctypes.addressof(options), [options, buffer, size]
 
 
 class _CopyStruct(SimpleNamespace):

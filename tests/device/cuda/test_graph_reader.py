@@ -6,11 +6,11 @@ import pytest
 
 from imp_graphcheck.device.cuda.bindings import BindingsDriver
 from imp_graphcheck.device.cuda.graph_reader import read_nodes
+from imp_graphcheck.device.cuda.raw_node import RawNode
 from imp_graphcheck.device.protocol import GraphUnreadableError
-from imp_graphcheck.record.graph import Node
 
 
-def read(bindings: Any, graph: int = 1) -> tuple[Node, ...]:
+def read(bindings: Any, graph: int = 1) -> tuple[RawNode, ...]:
     return read_nodes(BindingsDriver(bindings, "13.3.1"), graph)
 
 
@@ -82,7 +82,6 @@ OTHERS = {
     "wait": (6, "event wait"),
     "record": (7, "event record"),
     "signal": (8, "external semaphore signal"),
-    "free": (11, "free"),
     "memory operations": (12, "memory operations"),
     "unnamed": (16, "node of type 16"),
 }
@@ -95,11 +94,12 @@ def test_nodes_without_parameters(bindings: Any, make: Any, number: int, name: s
 
 
 def test_memset_and_alloc_have_sizes(bindings: Any, make: Any) -> None:
-    bindings.add(1, [make.memset(4, 100, 2), make.memset(1, 9, 0), make.alloc(4096)])
+    bindings.add(1, [make.memset(4, 100, 2), make.memset(1, 9, 0), make.alloc(4096), make.free(64)])
     assert [(node.kind, node.size_bytes) for node in read(bindings)] == [
         ("memset", 800),
         ("memset", 9),
         ("alloc", 4096),
+        ("free", None),
     ]
 
 

@@ -1,0 +1,137 @@
+"""Two captures of one key, compared."""
+
+import struct
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from imp_graphcheck.checks.drift import check_drift, missing_from_key
+from imp_graphcheck.record.graph import GraphTrace, Node, Param, Pointer
+from imp_graphcheck.record.memory import Allocation
+
+STATIC = Allocation(generation=1, address=0x1000, size_bytes=512)
+MEMORY = {
+    1: STATIC,
+    2: replace(STATIC, generation=2, address=0x5000),
+    3: replace(STATIC, generation=3, address=0x8000, pool="pool A"),
+    4: replace(STATIC, generation=4, address=0x9000, pool="pool B"),
+}
+
+
+def word(value: int) -> str:
+    return struct.pack("<q", value).hex()
+
+
+def tensor(address: int, generation: int, *sizes: int) -> Param:
+    data = word(address) + "".join(map(word, sizes))
+    return Param(
+        name="self", data=data, pointers=(Pointer(offset=0, address=address, generation=generation),)
+    )
+
+
+def number(value: int) -> Param:
+    return Param(name="alpha", data=word(value))
+
+
+def node(index: int = 0, **changes: Any) -> Node:
+    base = Node(
+        index=index,
+        kind="kernel",
+        name="mul",
+        grid=(4, 1, 1),
+        block=(128, 1, 1),
+        params=(tensor(0x1000, 1, 8), number(2)),
+    )
+    return replace(base, **changes)
+
+
+def graph(*nodes: Node, pool: str) -> GraphTrace:
+    return GraphTrace(key="k", nodes=nodes, capture_seconds=0.0, pool_bytes=0, pool=pool)
+
+
+def drift(mine: tuple[Node, ...], theirs: tuple[Node, ...]) -> list[str]:
+    findings = check_drift(
+        graph(*mine, pool="pool A"),
+        graph(*theirs, pool="pool B"),
+        MEMORY,
+        base_facts={"q_offset": 0, "tokens": 64},
+        other_facts={"q_offset": 512, "tokens": 64},
+    )
+    assert not findings or findings[-1].code == "GC306"
+    assert all("q_offset 0 -> 512" in finding.message for finding in findings)
+    return [finding.code for finding in findings[:-1]]
+
+
+def test_equal_graphs_have_no_drift() -> None:
+    assert drift((node(),), (node(),)) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"params": (tensor(0x1000, 1, 8), number(514))}, "GC301"),
+        ({"params": (tensor(0x1000, 1, 16), number(2))}, "GC301"),
+        ({"params": (number(2),)}, "GC301"),
+        ({"grid": (8, 1, 1)}, "GC302"),
+        ({"shared_bytes": 4096}, "GC302"),
+        ({"name": "mul_long"}, "GC303"),
+        ({"dependencies": (3,)}, "GC303"),
+        ({"params": (tensor(0x5000, 2, 8), number(2))}, "GC304"),
+        ({"params": (tensor(0x1040, 1, 8), number(2))}, "GC304"),
+        ({"params": (tensor(0x1000, 2, 8), number(2))}, "GC304"),
+        ({"params": (Param(name="self", data=word(0) + word(8)), number(2))}, "GC304"),
+    ],
+)
+def test_what_differs_is_named(changes: dict[str, Any], code: str) -> None:
+    assert drift((node(),), (node(**changes),)) == [code]
+
+
+def test_geometry_explains_the_scalars_of_its_node() -> None:
+    both = node(grid=(8, 1, 1), params=(tensor(0x1000, 1, 16), number(2)))
+    assert drift((node(),), (both,)) == ["GC302"]
+
+
+def test_intermediates_lie_in_each_graphs_own_pool() -> None:
+    mine = node(params=(tensor(0x8000, 3, 8), number(2)))
+    theirs = node(params=(tensor(0x9000, 4, 8), number(2)))
+    assert drift((mine,), (theirs,)) == []
+
+
+@pytest.mark.parametrize(
+    "changes", [{"size_bytes": 128}, {"direction": "h2d"}, {"params": (tensor(0x5000, 2),)}]
+)
+def test_copies(changes: dict[str, Any]) -> None:
+    copy = Node(
+        index=0, kind="memcpy", name="memcpy", direction="d2d", size_bytes=64, params=(tensor(0x1000, 1),)
+    )
+    assert drift((copy,), (replace(copy, **changes),)) == ["GC305"]
+
+
+def test_one_node_more_or_less() -> None:
+    assert drift((node(),), (node(), node(1))) == ["GC303"]
+    assert drift((node(), node(1)), (node(),)) == ["GC303"]
+
+
+def test_nodes_that_differ_alike_are_counted() -> None:
+    mine = tuple(node(index) for index in range(5))
+    theirs = tuple(node(index, params=(tensor(0x1000, 1, 8), number(9))) for index in range(5))
+    findings = check_drift(
+        graph(*mine, pool="a"), graph(*theirs, pool="b"), MEMORY, base_facts={}, other_facts={}
+    )
+    assert [finding.code for finding in findings] == ["GC301", "GC306"]
+    assert "node 0 mul, and 4 more nodes: alpha 2 -> 9" in findings[0].message
+
+
+def test_floating_point_numbers_read_as_such() -> None:
+    mine, theirs = (
+        node(params=(Param(name="scale", data=struct.pack("<d", value).hex()),)) for value in (0.5, 2.25)
+    )
+    findings = check_drift(
+        graph(mine, pool="a"), graph(theirs, pool="b"), MEMORY, base_facts={}, other_facts={}
+    )
+    assert "scale 0.5 -> 2.25" in findings[0].message
+
+
+def test_facts_that_differ_are_what_the_key_lacks() -> None:
+    assert missing_from_key({"a": 1, "b": 2}, {"a": 1, "b": 3, "c": True}) == ("b 2 -> 3", "c None -> True")
