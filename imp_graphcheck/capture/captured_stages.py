@@ -4,15 +4,13 @@ from dataclasses import replace
 
 from imp_engine.graph import CapturedGraph
 from imp_graphcheck.capture import state
-from imp_graphcheck.capture.census import remember_names, take_census
+from imp_graphcheck.capture.census import remember_names
 from imp_graphcheck.capture.distance import distance
-from imp_graphcheck.capture.drift_stage import check_captured_work, compare_captures, traced
 from imp_graphcheck.capture.outputs import HostOutput, still_poisoned, tensors_of, to_host
 from imp_graphcheck.capture.recorder import StageError
 from imp_graphcheck.capture.session import Answers, Session, entry, headline
 from imp_graphcheck.checks.failures import check_capture_failure, check_replay_failure
 from imp_graphcheck.device import GraphUnreadableError
-from imp_graphcheck.device.op_trace import Launch
 from imp_graphcheck.record.graph import GraphTrace
 from imp_graphcheck.record.run import CallComparison
 from imp_graphcheck.target import Call
@@ -22,7 +20,7 @@ SWEEPS = 2
 
 
 def capture(session: Session) -> None:
-    """Capture the graph of every key, read it, and say what is wrong with it. Executes nothing of it."""
+    """Capture the graph of every key as the program would, and read it. Executes nothing of it."""
     runner = session.program.runner
     wanted = [call for call in session.first_calls if (call.closed or runner.closed(call.key)) is None]
     with session.recorder.stage("capture", len(wanted)) as notes:
@@ -30,10 +28,6 @@ def capture(session: Session) -> None:
         for call in wanted:
             _captured(session, call)
             notes.step()
-        take_census(session)
-        for trace, call in zip(session.recorder.run.graphs, _first_calls_captured(session), strict=True):
-            compare_captures(session, trace, call)
-        session.save_findings()
         graphs = session.recorder.run.graphs
         nodes = sum(len(graph.nodes) for graph in graphs)
         pools = sum(graph.pool_bytes or 0 for graph in graphs)
@@ -57,7 +51,6 @@ def replay(session: Session, answers: Answers) -> None:
                 notes.step()
             after = state.snapshot(session.program.state())
             session.states.extend(state.compare(answers.state, after, sweep=sweep))
-        take_census(session)
         _note_replays(session)
         replays = runner.counters.replays
         notes.detail = f"{replays} replays in {SWEEPS} sweeps over {len(session.calls)} calls"
@@ -68,14 +61,12 @@ def replay(session: Session, answers: Answers) -> None:
 
 def _captured(session: Session, call: Call) -> None:
     """Capture and read the graph of `call`. What fails becomes a finding, and the other graphs are still tried."""
-    program, launches = session.program, list[Launch]()
+    program = session.program
     try:
         program.prepare(call)
-        captured = program.runner.capture(call.key, traced(session, call, launches))
+        captured = program.runner.capture(call.key, lambda: program.forward(call))
         session.device.synchronize()
-        trace = _read(session, captured, launches)
-        session.recorder.update(graphs=(*session.recorder.run.graphs, trace))
-        check_captured_work(session, call.key, launches)
+        session.recorder.update(graphs=(*session.recorder.run.graphs, _read(session, captured)))
         remember_names(session)
         program.between(call)
     except Exception as error:
@@ -87,18 +78,11 @@ def _captured(session: Session, call: Call) -> None:
             raise StageError(f"capture of {call.key}: {headline(error)}") from error
 
 
-def _first_calls_captured(session: Session) -> list[Call]:
-    return [call for call in session.first_calls if call.key in session.program.runner.captured]
-
-
-def _read(session: Session, captured: CapturedGraph, launches: list[Launch]) -> GraphTrace:
+def _read(session: Session, captured: CapturedGraph) -> GraphTrace:
     """The nodes of a graph. One that cannot be read is noted, and everything else about it still holds."""
     try:
         return session.device.read_graph(
-            captured.graph,
-            key=captured.key,
-            capture_seconds=captured.capture_seconds,
-            launches=launches,
+            captured.graph, key=captured.key, capture_seconds=captured.capture_seconds
         )
     except GraphUnreadableError as error:
         session.recorder.note(f"the graph of {captured.key} could not be read: {error}")
@@ -114,8 +98,6 @@ def _replayed(session: Session, call: Call, sweep: int, answers: Answers) -> Hos
     fallbacks = runner.counters.fallbacks.total()
     try:
         program.prepare(call)
-        if captured is not None and captured.replays == 0:
-            take_census(session)
         poisoned = _poison(session, call)
         closed = call.closed or session.closed.get(call.key)
         if closed is not None:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+from imp_graphcheck.capture.census import take_census
 from imp_graphcheck.capture.distance import distance
 from imp_graphcheck.capture.outputs import HostOutput
 from imp_graphcheck.capture.session import Answers, Session
@@ -17,6 +18,7 @@ def compare(session: Session) -> None:
     """Judge every replay against the noise floor, and the state byte for byte."""
     with session.recorder.stage("compare") as notes:
         _judge(session)
+        take_census(session)  # what was freed between the replays
         count = Counter(comparison.agreement for comparison in session.comparisons)
         changed = sum(bool(tensor.bytes_different) for tensor in session.states)
         states = f"; {changed} of {len(session.states)} state tensors differ" if session.states else ""

@@ -3,6 +3,7 @@
 from imp_graphcheck.capture.captured_stages import capture, replay
 from imp_graphcheck.capture.conclusion import compare, conclude
 from imp_graphcheck.capture.eager_stages import eager, load, noise_floor, prewarm, warm_up
+from imp_graphcheck.capture.inspect_stage import inspect
 from imp_graphcheck.capture.recorder import StageError
 from imp_graphcheck.capture.session import Answers, Session
 from imp_graphcheck.capture.speed_stage import speed
@@ -14,6 +15,7 @@ NAMES = (
     "eager",
     "noise floor",
     "capture",
+    "inspect",
     "replay",
     "compare",
     "speed",
@@ -25,17 +27,19 @@ def run_stages(session: Session) -> None:
 
     Raises UsageError when the program cannot be built; there is no run then.
     """
-    load(session)
     answers: Answers | None = None
     failed: str | None = None
     try:
-        prewarm(session)
-        warm_up(session)
-        answers = eager(session)
-        noise_floor(session, answers)
-        capture(session)
-        replay(session, answers)
-        compare(session)
+        with session.device.recording():
+            load(session)
+            prewarm(session)
+            warm_up(session)
+            answers = eager(session)
+            noise_floor(session, answers)
+            capture(session)
+            inspect(session)
+            replay(session, answers)
+            compare(session)
         speed(session)
     except StageError as failure:
         failed = str(failure)

@@ -30,8 +30,7 @@ class Launch:
 class OpTrace(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Records every operator on tensors of a device type while the context is active.
 
-    `device` is that type: what a software device does on the host in its own name is not the program's. `captured_nodes` counts the nodes of the capture in progress; None outside captures. `is_capturing` says whether
-    the current stream is one of it.
+    `device` is that type: what a software device does on the host in its own name is not the program's. `captured_nodes` counts the nodes of the capture in progress; None outside captures. `is_capturing` says whether the current stream is one of it; `observe` is told of every argument and result.
     """
 
     def __init__(
@@ -39,12 +38,14 @@ class OpTrace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         device: str,
         captured_nodes: Callable[[], int] | None = None,
         is_capturing: Callable[[], bool] | None = None,
+        observe: Callable[..., None] | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.launches: list[Launch] = []
         self._device = device
         self._captured_nodes = captured_nodes
         self._is_capturing = is_capturing
+        self._observe = observe
         self._before = 0
 
     def __torch_dispatch__(
@@ -54,7 +55,11 @@ class OpTrace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
+        if self._observe is not None:
+            self._observe((*args, *(kwargs or {}).values()))
         result = func(*args, **(kwargs or {}))
+        if self._observe is not None:
+            self._observe((result,), created=True)
         if not _on_device((args, kwargs, result), self._device):
             return result
         capturing = self._is_capturing is None or self._is_capturing()

@@ -1,6 +1,6 @@
 """What the tool needs from a GPU. Nothing above this folder says which one it is."""
 
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -87,6 +87,13 @@ class Device(Protocol):
 
     def captured_nodes(self) -> int:
         """How many nodes the capture of the current stream has recorded so far. Allowed while it captures."""
+        ...
+
+    def observe(self, values: Iterable[object], *, created: bool = False) -> None:
+        """Told of the arguments of every operator of an observed capture, or (`created`) of its results.
+
+        A device whose host allocator keeps no books watches the pinned tensors among them.
+        """
         ...
 
     def read_graph(

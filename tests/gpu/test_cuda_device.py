@@ -14,7 +14,7 @@ from imp_graphcheck.device.cuda.error_codes import BY_NUMBER
 from imp_graphcheck.device.cuda.graph_reader import read_nodes
 from imp_graphcheck.device.cuda.libcuda import LibcudaDriver
 from imp_graphcheck.device.protocol import GraphUnreadableError
-from imp_graphcheck.record.graph import GraphTrace
+from imp_graphcheck.record.graph import GraphTrace, Node
 
 pytestmark = pytest.mark.gpu
 
@@ -23,6 +23,12 @@ BYTES = 4096
 
 def read(device: CudaDevice, graph: Any) -> GraphTrace:
     return device.read_graph(graph, key="test", capture_seconds=0.0)
+
+
+def generations_of(node: Node, address: int) -> set[int]:
+    """Whose memory the node's pointers to `address` are in."""
+    pointers = [pointer for param in node.params for pointer in param.pointers]
+    return {each.generation for each in pointers if each.address == address and each.generation is not None}
 
 
 @pytest.fixture
@@ -108,6 +114,7 @@ class TestReading:
         driver.cuGraphAddEmptyNode(outer, [child], 1)
         nodes = read_nodes(BindingsDriver(driver, "test"), int(outer))
         driver.cuGraphDestroy(outer)
+        assert [node.created for node in nodes] == [0, 1, 1, 1, 2]
         assert [node.kind for node in nodes] == ["empty", "graph", "kernel", "kernel", "empty"]
         assert [node.dependencies for node in nodes] == [(), (0,), (1,), (2,), (3,)]
 
@@ -177,17 +184,22 @@ class TestMemory:
         assert (base[:, 3:5] == -1).all()
         assert base.count_nonzero().item() == 128
 
-    def test_history_names_the_lines_that_allocate_and_free(self, device: CudaDevice) -> None:
+    def test_history_names_the_lines_that_allocate_and_free(
+        self, device: CudaDevice, capture: Any, driver: Any
+    ) -> None:
         with device.recording():
-            scratch = torch.empty(3 << 20, device="cuda")
-            address = scratch.data_ptr()
-            del scratch
-            (life,) = [each for each in device.allocations() if each.address == address and each.freed][-1:]
+            scratch = [torch.empty(3 << 20, device="cuda")]
+            graph, _ = capture(lambda: scratch[0] * 2)
+            (node,) = read(device, graph).nodes
+            (generation,) = generations_of(node, scratch[0].data_ptr())
+            scratch.clear()
+            life = device.allocations([generation])[generation]
+        assert life.state == "freed"
         assert life.allocation_site is not None
         assert life.free_site is not None
         assert (life.allocation_site.file, life.free_site.file) == (__file__, __file__)
-        assert life.free_site.line - life.allocation_site.line == 2
-        assert life.pool == (0, 0)
+        assert life.free_site.line - life.allocation_site.line == 4
+        assert life.pool == "default"
 
     def test_recording_ends(self, device: CudaDevice) -> None:
         with device.recording():

@@ -10,6 +10,7 @@ import torch
 
 from imp_graphcheck.device.cuda import description, errors, memory_history, poison, pools
 from imp_graphcheck.device.cuda.capture_marks import CaptureMarks
+from imp_graphcheck.device.cuda.collector import paused_collector
 from imp_graphcheck.device.cuda.driver_memory import DriverMemory
 from imp_graphcheck.device.cuda.drivers import open_driver
 from imp_graphcheck.device.cuda.graph_driver import GraphDriver
@@ -74,7 +75,7 @@ class CudaDevice:
         """Watch the pinned host tensors among the arguments of an operator, or (`created`) among its results.
 
         Torch tells nobody which pinned blocks are in use, so `allocations` knows of the end of those that were
-        shown here, and of no other.
+        shown here, and of no other. Called for each operator of a capture, before its nodes are counted.
         """
         self._driver_memory.observe(values, created=created, mark=self._marks.last)
 
@@ -83,11 +84,14 @@ class CudaDevice:
     ) -> GraphTrace:
         """See the protocol. Raises GraphUnreadableError for a graph whose nodes cannot be had."""
         handle = _raw(graph)
-        raw = read_nodes(self._driver, handle)
-        self._journal.update()
-        finder = PointerFinder(self._journal, self._driver_memory, partial(self._marks.after_node, handle))
         operators = Launches(launches)
-        nodes = build_nodes(raw, finder.find(raw), operators)
+        with paused_collector():
+            raw = read_nodes(self._driver, handle)
+            self._journal.update()
+            finder = PointerFinder(
+                self._journal, self._driver_memory, partial(self._marks.after_node, handle)
+            )
+            nodes = build_nodes(raw, finder.find(raw), operators)
         return GraphTrace(
             key=str(key),
             nodes=nodes,

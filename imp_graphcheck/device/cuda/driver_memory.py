@@ -43,18 +43,24 @@ class DriverMemory:
     def observe(self, values: Iterable[object], *, created: bool = False, mark: int = 0) -> None:
         """Watch the storages of the pinned tensors among `values`, the arguments of an operator.
 
-        `created`: they are its results, and the line that called it allocated them. `mark` is the last one made.
+        `created`: they are its results, and the line that called it allocated them. `mark` is the last one that was
+        made, so this is called before the nodes of the operator are counted.
         """
         for value in values:
             if isinstance(value, torch.Tensor) and value.device.type == "cpu" and value.is_pinned():
                 self._watch(value.untyped_storage(), created, mark)
 
-    def owner(self, address: int, before: int | None = None) -> Life | None:
-        """Who has `address`, or had it before that mark; None for an address that was never the driver's."""
-        shown, region = self._shown.at(address, before), self._driver.region(address)
-        if shown is not None and (region is None or region.memory_type == HOST):
-            return shown
-        return None if region is None else self._region(region)
+    def region(self, address: int) -> Region | None:
+        """What the driver knows of `address` now; it costs some calls of the driver."""
+        return self._driver.region(address)
+
+    def owner(self, address: int, region: Region | None, before: int | None = None) -> Life | None:
+        """Who has `address` in `region`, or had it before that mark; None for what was never the driver's."""
+        if region is None or region.memory_type == HOST:
+            shown = self._shown.at(address, before)
+            if shown is not None:
+                return shown
+        return None if region is None else self._of_region(region)
 
     def pageable(self, address: int, span_bytes: int) -> Life:
         """Host memory at `address` that the driver does not know."""
@@ -77,7 +83,7 @@ class DriverMemory:
         mapped = region is not None and (generation not in self._buffers or life.live)
         return life.record(pool=life.pool or DEFAULT_POOL, mapped=mapped)
 
-    def _region(self, region: Region) -> Life:
+    def _of_region(self, region: Region) -> Life:
         life = self._regions.get(region.buffer_id)
         if life is None:
             pool, space = (PINNED_POOL, "pinned") if region.memory_type == HOST else (DEFAULT_POOL, "device")

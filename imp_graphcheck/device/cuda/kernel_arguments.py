@@ -5,6 +5,8 @@ address and size stand in a list of options (`extra`), as the large kernels of c
 """
 
 import ctypes
+import struct
+import sys
 from collections.abc import Sequence
 
 Layout = Sequence[tuple[int, int]]
@@ -14,6 +16,10 @@ _END, _BUFFER, _SIZE = 0, 1, 2
 """CU_LAUNCH_PARAM_END, _BUFFER_POINTER and _BUFFER_SIZE: the keys of the options."""
 
 _MOST_OPTIONS = 8
+
+WORD = 8
+
+_bytes = ctypes.string_at
 
 
 def kernel_arguments(arguments: int, extra: int, layout: Layout) -> list[bytes]:
@@ -29,27 +35,31 @@ def kernel_arguments(arguments: int, extra: int, layout: Layout) -> list[bytes]:
 
 
 def _separate(array: int, layout: Layout) -> list[bytes]:
-    addresses = (ctypes.c_uint64 * len(layout)).from_address(array)
+    addresses = struct.unpack(f"={len(layout)}Q", _bytes(array, WORD * len(layout)))
     return [
-        ctypes.string_at(address, size) if address else b""
+        _bytes(address, size) if address else b""
         for address, (_, size) in zip(addresses, layout, strict=True)
     ]
 
 
 def _packed(options: int) -> bytes:
     """The buffer that the options name; empty where they name none."""
-    words = (ctypes.c_uint64 * (2 * _MOST_OPTIONS)).from_address(options)
     buffer = size = 0
     for place in range(_MOST_OPTIONS):
-        # Element by element: what lies after the end of the list is not ours to read.
-        key = words[2 * place]
+        # Word by word: what lies after the end of the list is not ours to read.
+        at = options + 2 * WORD * place
+        key = _word(at)
         if key == _END:
             break
         if key == _BUFFER:
-            buffer = words[2 * place + 1]
+            buffer = _word(at + WORD)
         elif key == _SIZE:
-            size = ctypes.c_size_t.from_address(words[2 * place + 1]).value
-    return ctypes.string_at(buffer, size) if buffer else b""
+            size = _word(_word(at + WORD))
+    return _bytes(buffer, size) if buffer else b""
+
+
+def _word(address: int) -> int:
+    return int.from_bytes(_bytes(address, WORD), sys.byteorder)
 
 
 def _split(packed: bytes, layout: Layout) -> list[bytes]:

@@ -11,9 +11,10 @@ class Launches:
     """The operators of one capture, by the node they made. `sites` grows as nodes are asked for, each line once."""
 
     def __init__(self, launches: Sequence[Launch]) -> None:
+        self._launches = launches
         self._by_node = launch_of_node(launches)
         self._sites: dict[Site, int] = {}
-        self._by_stack: dict[RawStack, int | None] = {}
+        self._by_stack: dict[tuple[tuple[int, int], ...], int | None] = {}
 
     @property
     def sites(self) -> tuple[Site, ...]:
@@ -25,9 +26,12 @@ class Launches:
         launch = self._by_node.get(created)
         if launch is None:
             return None, None
-        if launch.stack not in self._by_stack:
-            site = site_of(launch.stack)
-            self._by_stack[launch.stack] = (
-                None if site is None else self._sites.setdefault(site, len(self._sites))
-            )
-        return launch.op, self._by_stack[launch.stack]
+        return launch.op, self._index(launch.stack)
+
+    def _index(self, stack: RawStack) -> int | None:
+        # By identity: to hash a code object is to hash all its instructions. The launches keep them alive.
+        key = tuple([(id(code), line) for code, line in stack])
+        if key not in self._by_stack:
+            site = site_of(stack)
+            self._by_stack[key] = None if site is None else self._sites.setdefault(site, len(self._sites))
+        return self._by_stack[key]

@@ -11,10 +11,11 @@ import numpy as np
 
 from imp_graphcheck.device.cuda.address_map import Addresses
 from imp_graphcheck.device.cuda.driver_memory import DriverMemory
+from imp_graphcheck.device.cuda.graph_driver import Region
 from imp_graphcheck.device.cuda.journal import Journal
 from imp_graphcheck.device.cuda.life import Life
 from imp_graphcheck.device.cuda.raw_node import RawNode, RawParam
-from imp_graphcheck.record.graph import Pointer
+from imp_graphcheck.record.graph import Access, Pointer
 
 WORD = 8
 
@@ -37,64 +38,66 @@ class PointerFinder:
         self._addresses = journal.addresses
         self._driver_memory = driver_memory
         self._mark_of_node = mark_of_node
-        self._unknown: set[int] = set()
+        self._regions: dict[int, Region | None] = {}
+        """What the driver said of addresses that torch does not know. Most are numbers."""
         self._own: list[range] = []
+        self._marks: dict[int, int | None] = {}
+        self._made: dict[tuple[int, int, Life | None, Access, int | None], Pointer] = {}
+        """Kernels are given the same buffers again and again."""
 
     def find(self, nodes: Sequence[RawNode]) -> Found:
         """The pointers of all nodes."""
         # What alloc nodes of the graph allocate is virtual until a launch, and no life that could end before it.
         self._own = [_allocated(node) for node in nodes if node.kind == "alloc" and node.params]
         params = [(node, place) for node in nodes for place in range(len(node.params))]
-        found: Found = {}
-        for index, pointers in self._by_param(params):
-            node, place = params[index]
-            found[node.index, place] = tuple(pointers)
-        return found
-
-    def _by_param(self, params: list[tuple[RawNode, int]]) -> Iterator[tuple[int, list[Pointer]]]:
-        """Parameters with pointers: their position in `params`, ascending, and the pointers."""
-        current = -1
-        pointers: list[Pointer] = []
+        found: dict[tuple[int, int], list[Pointer]] = {}
         for index, offset, address, place in _words(params, self._addresses.locate):
             node, at = params[index]
             pointer = self._pointer(node, node.params[at], offset, address, place)
-            if pointer is None:
-                continue
-            if index != current and pointers:
-                yield current, pointers
-                pointers = []
-            current = index
-            pointers.append(pointer)
-        if pointers:
-            yield current, pointers
+            if pointer is not None:
+                found.setdefault((node.index, at), []).append(pointer)
+        return {key: tuple(pointers) for key, pointers in found.items()}
 
     def _pointer(
         self, node: RawNode, param: RawParam, offset: int, address: int, place: int
     ) -> Pointer | None:
-        life = self._owner(node, param, address, place)
-        if life is None and not param.is_address and not any(address in own for own in self._own):
-            return None
-        return Pointer(
-            offset=offset,
-            address=address,
-            generation=None if life is None else life.generation,
-            displacement=0 if life is None else address - life.address,
-            span_bytes=param.span_bytes,
-            access=param.access,
-        )
-
-    def _owner(self, node: RawNode, param: RawParam, address: int, place: int) -> Life | None:
-        before = self._mark_of_node(node.created)
+        before = self._mark(node.created)
         if place >= 0:
-            return self._addresses.owner(place, address, before)
-        if address in self._unknown or any(address in own for own in self._own):
+            life = self._addresses.owner(place, address, before)
+        else:
+            life = self._elsewhere(node, param, address, before)
+        if life is None and not param.is_address and not self._is_own(address):
             return None
-        life = self._driver_memory.owner(address, before)
+        key = (offset, address, life, param.access, param.span_bytes)
+        if key not in self._made:
+            self._made[key] = Pointer(
+                offset=offset,
+                address=address,
+                generation=None if life is None else life.generation,
+                displacement=0 if life is None else address - life.address,
+                span_bytes=param.span_bytes,
+                access=param.access,
+            )
+        return self._made[key]
+
+    def _elsewhere(self, node: RawNode, param: RawParam, address: int, before: int | None) -> Life | None:
+        """The owner of an address that torch's device allocator never had."""
+        if self._is_own(address):
+            return None
+        if address not in self._regions:
+            self._regions[address] = self._driver_memory.region(address)
+        life = self._driver_memory.owner(address, self._regions[address], before)
         if life is None and param.is_address and _is_host(node, param):
             return self._driver_memory.pageable(address, param.span_bytes or 0)
-        if life is None:
-            self._unknown.add(address)
         return life
+
+    def _is_own(self, address: int) -> bool:
+        return bool(self._own) and any(address in own for own in self._own)
+
+    def _mark(self, created: int) -> int | None:
+        if created not in self._marks:
+            self._marks[created] = self._mark_of_node(created)
+        return self._marks[created]
 
 
 def _words(
@@ -104,7 +107,8 @@ def _words(
     data = [node.params[place].data for node, place in params]
     counts = np.fromiter((len(each) // WORD for each in data), np.intp, len(data))
     words = np.frombuffer(b"".join([each[: len(each) // WORD * WORD] for each in data]), "<u8")
-    (where,) = np.nonzero((words >= _LEAST) & (words < _MOST))
+    certain = np.fromiter((node.params[place].is_address for node, place in params), np.bool_, len(data))
+    (where,) = np.nonzero(((words >= _LEAST) & (words < _MOST)) | np.repeat(certain, counts))
     values = words[where]
     owner = np.repeat(np.arange(len(data)), counts)[where]
     first = np.cumsum(counts) - counts

@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from types import ModuleType
 
@@ -78,6 +78,9 @@ class SimDevice:
     def captured_nodes(self) -> int:
         capture = current_gpu().capture_of(current_stream().stream_id)
         return 0 if capture is None else len(capture.nodes)
+
+    def observe(self, values: Iterable[object], *, created: bool = False) -> None:
+        """Nothing to watch: the host allocator is ours and keeps books."""
 
     def read_graph(
         self,

@@ -6,7 +6,6 @@ its storage dies, and a weak reference to that tells the allocator at once. (The
 also runs while an exception travels through C++, where no Python may run, whereas weak references are called safely.)
 """
 
-import atexit
 import ctypes
 import weakref
 from collections.abc import Callable, Sequence
@@ -83,11 +82,6 @@ class _Watch(weakref.ref[torch.UntypedStorage]):
 
 def _died(watch: "weakref.ref[torch.UntypedStorage]") -> None:
     _watches.pop(id(watch)).on_free()
-
-
-atexit.register(
-    _watches.clear
-)  # from here on a death interests nobody, and what would hear of it is being torn down
 
 
 def tensor_over(

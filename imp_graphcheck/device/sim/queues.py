@@ -143,5 +143,3 @@ class Queues:
             free_stack=owner.free_site if owner is not None else (),
             reason=error.reason,
         )
-        for queue in self._queues.values():
-            queue.work.clear()

@@ -1,0 +1,142 @@
+"""What is wrong with the captured graphs, before any of them is replayed.
+
+For each key: a second capture of the same call, observed, tells who launched what, what escaped, and which words are
+pointers; a third, of another call of the key, shows what is frozen. Both are thrown away. Then every pointer is judged
+by what has become of its allocation. Nothing is launched.
+"""
+
+from collections.abc import Hashable
+
+from imp_engine.graph import CapturedGraph, Output
+from imp_graphcheck.capture.census import take_census
+from imp_graphcheck.capture.session import Session, headline
+from imp_graphcheck.checks.annotate import annotated
+from imp_graphcheck.checks.confirm import confirm
+from imp_graphcheck.checks.drift import check_drift
+from imp_graphcheck.checks.failures import check_capture_failure
+from imp_graphcheck.checks.lifetimes import uses_by_generation
+from imp_graphcheck.checks.work import Operation, check_work
+from imp_graphcheck.device import GraphUnreadableError
+from imp_graphcheck.device.op_trace import Launch, OpTrace
+from imp_graphcheck.device.stack import site_of
+from imp_graphcheck.record.graph import GraphTrace
+from imp_graphcheck.target import Call
+
+
+def inspect(session: Session) -> None:
+    """Read, compare, judge; findings go into the record before the first replay."""
+    captured = session.program.runner.captured
+    calls = [call for call in session.first_calls if call.key in captured]
+    with session.recorder.stage("inspect", len(calls)) as notes:
+        take_census(session)
+        for call in calls:
+            _observe(session, call)
+            _compare_with_another_call(session, call)
+            notes.step()
+        take_census(session)
+        graphs = session.recorder.run.graphs
+        pointers = sum(
+            len(param.pointers) for graph in graphs for node in graph.nodes for param in node.params
+        )
+        found = len([finding for finding in session.findings if finding.severity == "error"])
+        notes.detail = (
+            f"{pointers} pointers into {len(session.recorder.run.memory)} allocations, "
+            f"{found or 'no'} finding{'s' if found != 1 else ''}"
+        )
+        if found:
+            notes.status = "failed"
+        if not calls:
+            notes.status, notes.detail = "skipped", "there is no graph"
+
+
+def _observe(session: Session, call: Call) -> None:
+    """GC404, and everything a second capture of the same call knows of the first."""
+    launches: list[Launch] = []
+    observed = _captured_aside(session, call, launches)
+    if observed is None:
+        return
+    eager = session.eager_ops.get(call.key)
+    if eager is not None:
+        session.find(*check_work(_operations(eager), _operations(launches), graph=str(call.key)))
+    base = _trace_of(session, call.key)
+    memory = session.device.allocations(uses_by_generation((base, observed)).keys())
+    _replace_trace(session, confirm(annotated(base, observed), observed, memory))
+
+
+def _compare_with_another_call(session: Session, call: Call) -> None:
+    """GC301 to GC306 for a key that serves several calls."""
+    other = _most_different(session, call)
+    if other is None:
+        return
+    theirs = _captured_aside(session, other, [])
+    if theirs is None:
+        return
+    base = _trace_of(session, call.key)
+    memory = session.device.allocations(uses_by_generation((base, theirs)).keys())
+    session.find(*check_drift(base, theirs, memory, base_facts=call.facts, other_facts=other.facts))
+
+
+def _captured_aside(session: Session, call: Call, launches: list[Launch]) -> GraphTrace | None:
+    """A capture of `call` that is read and dropped; None where it fails, which is a finding, or cannot be read."""
+    program = session.program
+    try:
+        program.prepare(call)
+        captured = program.runner.capture_unfiled(call.key, lambda: _observed(session, call, launches))
+        session.device.synchronize()
+    except Exception as error:  # noqa: BLE001 - whatever the program raises is the finding
+        session.find(check_capture_failure(session.failure(error, f"{call.key} ({call.label})")))
+        return None
+    try:
+        return session.device.read_graph(
+            captured.graph,
+            key=captured.key,
+            capture_seconds=captured.capture_seconds,
+            launches=launches,
+        )
+    except GraphUnreadableError as error:
+        session.recorder.note(f"a second graph of {captured.key} could not be read: {headline(error)}")
+        return None
+    finally:
+        _drop(captured)
+
+
+def _drop(captured: CapturedGraph) -> None:
+    captured.graph.reset()
+
+
+def _observed(session: Session, call: Call, launches: list[Launch]) -> Output:
+    device = session.device
+    trace = OpTrace(
+        device.kind, device.captured_nodes, device.module.is_current_stream_capturing, device.observe
+    )
+    try:
+        with trace:
+            return session.program.forward(call)
+    finally:
+        launches.extend(trace.launches)
+
+
+def _trace_of(session: Session, key: Hashable) -> GraphTrace:
+    return next(graph for graph in session.recorder.run.graphs if graph.key == str(key))
+
+
+def _replace_trace(session: Session, trace: GraphTrace) -> None:
+    graphs = tuple(trace if graph.key == trace.key else graph for graph in session.recorder.run.graphs)
+    session.recorder.update(graphs=graphs)
+
+
+def _most_different(session: Session, first: Call) -> Call | None:
+    """The call of the same key that shares the fewest facts with the captured one, the last of those that tie."""
+    others = [call for call in session.calls if call.key == first.key and call.index != first.index]
+
+    def distance(call: Call) -> tuple[int, int]:
+        differing = sum(call.facts.get(name) != value for name, value in first.facts.items())
+        return differing, call.index
+
+    return max(others, key=distance, default=None)
+
+
+def _operations(launches: list[Launch]) -> list[Operation]:
+    return [
+        Operation(op=launch.op, site=site_of(launch.stack), escaped=launch.escaped) for launch in launches
+    ]
