@@ -1,14 +1,17 @@
 """Capture and replay. The record is on disk before each step that may kill the process."""
 
+from collections.abc import Hashable
 from dataclasses import replace
 
 from imp_engine.graph import CapturedGraph
+from imp_engine.graph_runner import GraphRunner
 from imp_graphcheck.capture import state
 from imp_graphcheck.capture.census import remember_names
 from imp_graphcheck.capture.distance import distance
 from imp_graphcheck.capture.outputs import HostOutput, still_poisoned, tensors_of, to_host
 from imp_graphcheck.capture.recorder import StageError
 from imp_graphcheck.capture.session import Answers, Session, entry, headline
+from imp_graphcheck.checks.disturbance import check_recaptures, check_untouched
 from imp_graphcheck.checks.failures import check_capture_failure, check_replay_failure
 from imp_graphcheck.device import GraphUnreadableError
 from imp_graphcheck.record.graph import GraphTrace
@@ -43,6 +46,8 @@ def replay(session: Session, answers: Answers) -> None:
     """Every call of the workload through its graph, in two orders, each compared with the eager answer."""
     runner = session.program.runner
     outputs: dict[str, HostOutput] = {}
+    captures = runner.counters.captures
+    reasons = _reasons_to_drop(runner)
     with session.recorder.stage("replay", SWEEPS * len(session.calls)) as notes:
         for sweep in range(SWEEPS):
             session.restore()
@@ -50,7 +55,10 @@ def replay(session: Session, answers: Answers) -> None:
                 outputs[f"sweep-{sweep}/{entry(call)}"] = _replayed(session, call, sweep, answers)
                 notes.step()
             after = state.snapshot(session.program.state())
-            session.states.extend(state.compare(answers.state, after, sweep=sweep))
+            base = answers.reversed_state if _is_reversed(session, sweep) else answers.state
+            session.states.extend(state.compare(base, after, sweep=sweep))
+        recaptures = runner.counters.captures - captures
+        session.find(*check_recaptures(recaptures, SWEEPS * len(session.calls), reasons))
         _note_replays(session)
         replays = runner.counters.replays
         notes.detail = f"{replays} replays in {SWEEPS} sweeps over {len(session.calls)} calls"
@@ -59,13 +67,29 @@ def replay(session: Session, answers: Answers) -> None:
     session.recorder.save_tensors("captured", outputs)
 
 
+def _reasons_to_drop(runner: GraphRunner) -> list[str]:
+    """Filled with the reason each time the program drops a graph from now on."""
+    reasons: list[str] = []
+    announced = runner.hooks.invalidated
+
+    def invalidated(key: Hashable, reason: str) -> None:
+        reasons.append(reason)
+        announced(key, reason)
+
+    runner.hooks.invalidated = invalidated
+    return reasons
+
+
 def _captured(session: Session, call: Call) -> None:
     """Capture and read the graph of `call`. What fails becomes a finding, and the other graphs are still tried."""
     program = session.program
     try:
         program.prepare(call)
+        before = state.snapshot(program.state())
         captured = program.runner.capture(call.key, lambda: program.forward(call))
         session.device.synchronize()
+        after = state.snapshot(program.state())
+        session.find(*check_untouched(state.compare(before, after, sweep=0), graph=str(call.key)))
         session.recorder.update(graphs=(*session.recorder.run.graphs, _read(session, captured)))
         remember_names(session)
         program.between(call)
@@ -95,7 +119,7 @@ def _replayed(session: Session, call: Call, sweep: int, answers: Answers) -> Hos
     """One call of the captured arm."""
     program, runner = session.program, session.program.runner
     captured = runner.captured.get(call.key)
-    fallbacks = runner.counters.fallbacks.total()
+    fallbacks, replays = runner.counters.fallbacks.total(), runner.counters.replays
     try:
         program.prepare(call)
         poisoned = _poison(session, call)
@@ -112,7 +136,8 @@ def _replayed(session: Session, call: Call, sweep: int, answers: Answers) -> Hos
         session.dead = session.is_dead(error)
         _note_replays(session)
         raise StageError(f"request {call.request}, {call.label}: {headline(error)}") from error
-    through_graph = captured is not None and runner.counters.fallbacks.total() == fallbacks
+    launched = captured is not None or runner.counters.replays > replays
+    through_graph = launched and runner.counters.fallbacks.total() == fallbacks
     written = not any(still_poisoned(output[index]) for index in poisoned) if poisoned else None
     session.comparisons.append(
         _compared(session, call, sweep, answers.outputs[call.index], output, through_graph, written)
@@ -186,4 +211,8 @@ def _note_replays(session: Session) -> None:
 
 def _ordered(session: Session, sweep: int) -> list[Call]:
     """In odd sweeps the requests come in reverse order, so that short follows long and long follows short."""
-    return session.reversed_calls if sweep % 2 and session.reversible else list(session.calls)
+    return session.reversed_calls if _is_reversed(session, sweep) else list(session.calls)
+
+
+def _is_reversed(session: Session, sweep: int) -> bool:
+    return bool(sweep % 2) and session.reversible

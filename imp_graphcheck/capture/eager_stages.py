@@ -83,6 +83,7 @@ def noise_floor(session: Session, answers: Answers) -> None:
     ):
         session.noise = _again(session, answers, session.reversed_calls if claimed else list(session.calls))
         session.reversible = claimed
+        answers.reversed_state = state.snapshot(session.program.state())
         if claimed and not _exact(session.noise):
             in_order = _again(session, answers, list(session.calls))
             if _largest(in_order) < _largest(session.noise):

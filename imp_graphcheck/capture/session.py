@@ -19,10 +19,11 @@ from imp_graphcheck.target.owners import Owner
 
 @dataclass(slots=True)
 class Answers:
-    """What an eager arm answered: host copies of outputs by call index, and the state it left behind."""
+    """What an eager arm answered: host copies of outputs by call index, and the state it left behind in each order."""
 
     outputs: dict[int, HostOutput] = field(default_factory=dict)
     state: Snapshot = field(default_factory=dict)
+    reversed_state: Snapshot = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -93,7 +94,7 @@ class Session:
         """Where the findings already speak of what `finding` says."""
         for index, known in enumerate(self.findings):
             if finding.code == "GC209":
-                if known.graph == finding.graph and known.code in ("GC201", "GC202", "GC204"):
+                if known.graph == finding.graph and known.code in ("GC201", "GC202"):
                     return index
             elif finding.node is not None and (known.code, known.graph, known.node, known.argument) == (
                 finding.code,

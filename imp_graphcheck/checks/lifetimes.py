@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from imp_graphcheck.record.finding import Finding
 from imp_graphcheck.record.graph import GraphTrace, Node, Param, Pointer
-from imp_graphcheck.record.memory import DEFAULT_POOL, Allocation
+from imp_graphcheck.record.memory import Allocation
 from imp_graphcheck.record.site import Site
 from imp_graphcheck.rules import RULES
 
@@ -59,21 +59,19 @@ def check_lifetimes(
     memory: Mapping[int, Allocation],
     *,
     moved: Sequence[Moved] = (),
-    live_pools: frozenset[str] | None = None,
 ) -> tuple[Finding, ...]:
     """One finding per allocation that some graph must not point at.
 
-    `moved` are the places whose tensor was replaced; `live_pools` the pools of graphs that still exist, None for
-    those of `graphs`.
+    `moved` are the places whose tensor was replaced. A live block in the pool of another graph is no finding: whoever
+    holds it keeps it, as torch does with library workspaces.
     """
-    pools = live_pools if live_pools is not None else frozenset(graph.pool or "" for graph in graphs)
     judged: dict[tuple[object, ...], _Judgement] = {}
     for generation, uses in uses_by_generation(graphs).items():
         allocation = memory.get(generation)
         if allocation is None:
             continue
         outside = [use for use in uses if allocation.pool != use.graph.pool]
-        judgement = _judged(allocation, outside, moved, pools) if outside else None
+        judgement = _judged(allocation, outside, moved) if outside else None
         if judgement is not None:
             judged.setdefault(judgement.place, judgement).merge(judgement)
     return tuple(judgement.finding() for judgement in judged.values())
@@ -132,9 +130,7 @@ class _Judgement:
         )
 
 
-def _judged(
-    allocation: Allocation, uses: list[Use], moved: Sequence[Moved], pools: frozenset[str]
-) -> _Judgement | None:
+def _judged(allocation: Allocation, uses: list[Use], moved: Sequence[Moved]) -> _Judgement | None:
     elsewhere = [move for move in moved if allocation.address <= move.old < allocation.end]
 
     def judgement(code: str, what: str, uses: list[Use] = uses) -> _Judgement:
@@ -149,8 +145,6 @@ def _judged(
         return judgement("GC202", "is not mapped any more: a replay faults")
     if allocation.state == "freed":
         return judgement("GC201", "is free: the next allocation that fits gets it")
-    if allocation.pool not in (DEFAULT_POOL, *pools):
-        return judgement("GC204", "belongs to the pool of a graph that is gone")
     if elsewhere and any(use.pointer.access in READS for use in uses):
         return judgement("GC203", "is live, but the program keeps its data elsewhere now")
     return None

@@ -4,10 +4,12 @@ from imp_graphcheck.errors import UsageError
 from imp_graphcheck.faults.baked_q_offset import BakedQOffset
 from imp_graphcheck.faults.fault import EngineFault
 from imp_graphcheck.faults.per_call_scratch import PerCallScratch
+from imp_graphcheck.faults.recapture_every_call import RecaptureEveryCall
 from imp_graphcheck.faults.skipped_first_replay import SkippedFirstReplay
 
 ENGINE_FAULTS: dict[str, EngineFault] = {
-    fault.name: fault for fault in (PerCallScratch(), BakedQOffset(), SkippedFirstReplay())
+    fault.name: fault
+    for fault in (PerCallScratch(), BakedQOffset(), SkippedFirstReplay(), RecaptureEveryCall())
 }
 
 __all__ = ["ENGINE_FAULTS", "EngineFault", "engine_fault"]

@@ -150,4 +150,5 @@ PAIRS: tuple[Pair, ...] = (
         twin="ForkedStream",
         lines=(("launch", "escape"),),
     ),
+    Pair(code="GC405", module="captures", fault="StateAtCapture", twin="StateInGraph"),
 )

@@ -70,12 +70,6 @@ _ALL = (
         remedy="fill the captured tensor in place (copy_) instead of putting a new one in its stead, or capture again",
     ),
     Rule(
-        code="GC204",
-        title="graph points into another graph's pool",
-        meaning="The memory goes when the other graph goes, whatever this graph needs.",
-        remedy="allocate shared memory and library workspaces before the first capture, on the capture stream",
-    ),
-    Rule(
         code="GC205",
         title="live tensor shares graph-pool memory that the graph overwrites",
         meaning="It was allocated inside the capture, on the place of a transient that every replay writes again.",
@@ -179,12 +173,6 @@ _ALL = (
         title="captured again and again",
         meaning="Graphs are dropped and captured anew during normal operation; each capture costs a forward pass.",
         remedy="find what invalidates them: a shape that churns, or memory that moves",
-    ),
-    Rule(
-        code="GC603",
-        title="no gain",
-        meaning="The captured arm is not faster than eager beyond the spread of the measurements.",
-        remedy="the device is the bottleneck, or the graph is too small: graph a longer region, or none",
     ),
 )
 

@@ -9,6 +9,7 @@ ENGINE_FAULTS = (
     ("GC202", "per-call-scratch"),
     ("GC301", "baked-q-offset"),
     ("GC408", "skipped-first-replay"),
+    ("GC602", "recapture-every-call"),
 )
 
 

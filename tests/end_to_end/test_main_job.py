@@ -14,7 +14,18 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 CHECKPOINTS = Path(__file__).parents[1] / "checkpoints"
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 SMALL = ("--pp", "256", "--chunk", "64", "--reps", "1", "--device", "sim")
-STAGES = ["load", "prewarm", "warm-up", "eager", "noise floor", "capture", "replay", "compare", "speed"]
+STAGES = [
+    "load",
+    "prewarm",
+    "warm-up",
+    "eager",
+    "noise floor",
+    "capture",
+    "inspect",
+    "replay",
+    "compare",
+    "speed",
+]
 
 
 @pytest.mark.parametrize("model", ["qwen3-tiny", "qwen3-moe-tiny"])

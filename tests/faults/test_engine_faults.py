@@ -63,6 +63,14 @@ def test_skipped_first_replay_leaves_the_poison(check: Check, model: str) -> Non
     assert len(unwritten) == len(run.graphs)
 
 
+def test_graphs_that_are_captured_again_and_again(check: Check) -> None:
+    run = check("qwen3-tiny", fault="recapture-every-call")
+    (finding,) = run.findings
+    assert (finding.code, finding.severity) == ("GC602", "warning")
+    assert "the shape of the last chunk was another" in finding.message
+    assert run.verdict == "clean", run.verdict_reason
+
+
 def test_a_fault_is_gone_when_its_run_is_over(check: Check) -> None:
     for fault in ENGINE_FAULTS:
         check("qwen3-tiny", fault=fault)
@@ -70,8 +78,7 @@ def test_a_fault_is_gone_when_its_run_is_over(check: Check) -> None:
 
 
 def test_every_fault_names_its_code_and_its_history() -> None:
-    assert len(ENGINE_FAULTS) == 3
-    assert {fault.code for fault in ENGINE_FAULTS.values()} == {"GC202", "GC501", "GC408"}
+    assert {fault.code for fault in ENGINE_FAULTS.values()} == {"GC202", "GC501", "GC408", "GC602"}
     assert all("imp #" in fault.history for fault in ENGINE_FAULTS.values())
 
 

@@ -1,6 +1,7 @@
 """Who had each address last, and who had it before."""
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -63,10 +64,18 @@ class AddressMap:
         place = bisect_right(self._starts, address) - 1
         if place < 0 or address >= self._pieces[place].end:
             return None
-        return self.owner(place, address, before)
+        owners = self.owners(place, address)
+        return next((life for life in owners if before is None or life.began < before), None)
+
+    def owners(self, place: int, address: int) -> Iterator[Life]:
+        """Everybody who had `address`, which lies at `place` (see `locate`), the last one first."""
+        piece: Piece | None = self._pieces[place]
+        while piece is not None:
+            yield piece.life
+            piece = next((under for under in piece.under if under.start <= address < under.end), None)
 
     def locate(self, addresses: Addresses) -> Places:
-        """The place of each address, for `owner`; -1 for one that nobody ever had. Holds until the next `put`."""
+        """The place of each address, for `owners`; -1 for one that nobody ever had. Holds until the next `put`."""
         if self._arrays is None:
             ends = [piece.end for piece in self._pieces]
             self._arrays = np.array(self._starts, np.uint64), np.array(ends, np.uint64)
@@ -75,13 +84,6 @@ class AddressMap:
             return np.full(len(addresses), -1)
         places = np.searchsorted(starts, addresses, "right") - 1
         return np.where((places >= 0) & (addresses < last[np.maximum(places, 0)]), places, -1)
-
-    def owner(self, place: int, address: int, before: int | None) -> Life | None:
-        """As `at`, for an address whose place is known."""
-        piece: Piece | None = self._pieces[place]
-        while piece is not None and before is not None and piece.life.began >= before:
-            piece = next((under for under in piece.under if under.start <= address < under.end), None)
-        return None if piece is None else piece.life
 
     def _overlapped(self, start: int, end: int) -> tuple[int, int]:
         """The slice of pieces that share an address with a range."""

@@ -16,6 +16,7 @@ from operator import itemgetter
 
 from imp_graphcheck.device.cuda import memory_history
 from imp_graphcheck.device.cuda.address_map import AddressMap
+from imp_graphcheck.device.cuda.collector import paused_collector
 from imp_graphcheck.device.cuda.life import Life, Where
 from imp_graphcheck.device.cuda.memory_history import Drained, Event, Segment
 from imp_graphcheck.device.cuda.pools import UNKNOWN_POOL, pool_name
@@ -63,12 +64,13 @@ class Journal:
 
     def update(self) -> None:
         """Read what has happened since the last time."""
-        drained = memory_history.look(self._device)
-        if self._max_entries is not None:
-            memory_history.start(self._max_entries)
-            self.read(drained)
-        else:  # whatever torch remembers now was remembered for somebody else
-            self.read(Drained((), drained.segments))
+        with paused_collector():
+            drained = memory_history.look(self._device)
+            if self._max_entries is not None:
+                memory_history.start(self._max_entries)
+                self.read(drained)
+            else:  # whatever torch remembers now was remembered for somebody else
+                self.read(Drained((), drained.segments))
 
     def read(self, drained: Drained) -> None:
         """Take in events, then what the segments tell beyond them."""

@@ -1,6 +1,7 @@
 """Nodes for the record: what the driver tells, what the words point at, and who launched them."""
 
 from collections.abc import Sequence
+from itertools import count
 
 from imp_graphcheck.device.cuda.launches import Launches
 from imp_graphcheck.device.cuda.pointer_finder import Found
@@ -10,7 +11,7 @@ from imp_graphcheck.record.graph import Node, Param
 
 def build_nodes(raw: Sequence[RawNode], pointers: Found, launches: Launches) -> tuple[Node, ...]:
     """One node for each of `raw`. What runs inside another node has its operator and its line."""
-    plain: dict[RawParam, Param] = {}
+    params = _Params(pointers)
     nodes = []
     for node in raw:
         op, launch = launches.of(node.created)
@@ -27,21 +28,27 @@ def build_nodes(raw: Sequence[RawNode], pointers: Found, launches: Launches) -> 
                 shared_bytes=node.shared_bytes,
                 op=op,
                 launch=launch,
-                params=_params(node, pointers, plain),
+                params=tuple([params.next(each) for each in node.params]),
             )
         )
     return tuple(nodes)
 
 
-def _params(node: RawNode, pointers: Found, plain: dict[RawParam, Param]) -> tuple[Param, ...]:
-    """`plain` holds parameters without pointers, most of which come again and again."""
-    params = []
-    for place, raw in enumerate(node.params):
-        found = pointers.get((node.index, place))
+class _Params:
+    """Parameters for the record, asked for in order."""
+
+    def __init__(self, pointers: Found) -> None:
+        self._pointers = pointers
+        self._positions = count()
+        self._plain: dict[RawParam, Param] = {}
+        """Those without pointers, most of which come again and again."""
+
+    def next(self, raw: RawParam) -> Param:
+        """The parameter of `raw`, which is the one after the last that was asked for."""
+        found = self._pointers.get(next(self._positions))
         if found is not None:
-            params.append(Param(name=raw.name, data=raw.data.hex(), pointers=found))
-            continue
-        if raw not in plain:
-            plain[raw] = Param(name=raw.name, data=raw.data.hex())
-        params.append(plain[raw])
-    return tuple(params)
+            return Param(name=raw.name, data=raw.data.hex(), pointers=tuple(found))
+        param = self._plain.get(raw)
+        if param is None:
+            param = self._plain[raw] = Param(name=raw.name, data=raw.data.hex())
+        return param

@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 from imp_graphcheck.device.cuda.copy_direction import copy_direction
@@ -86,7 +87,7 @@ class NodeReader:
             "grid": kernel.grid,
             "block": kernel.block,
             "shared_bytes": kernel.shared_bytes,
-            "params": tuple([RawParam(f"arg{place}", data) for place, data in enumerate(parts)]),
+            "params": tuple(map(RawParam, _argument_names(len(parts)), parts)),
         }
 
     def _name(self, function: Function) -> str:
@@ -131,6 +132,11 @@ class NodeReader:
     def _alloc(self, handle: int) -> _Fields:
         address, size = self._driver.allocated(handle)
         return {"name": "alloc", "size_bytes": size, "params": (_address("target", address),)}
+
+
+@cache
+def _argument_names(number: int) -> tuple[str, ...]:
+    return tuple(f"arg{place}" for place in range(number))
 
 
 def _end(name: str, end: CopyEnd, access: Access) -> RawParam:

@@ -5,43 +5,39 @@ and in packed buffers are found, and one that a kernel takes in two halves of 4 
 lie in somebody's memory is found as well: a second capture tells the two apart (`checks.confirm`).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
-import numpy as np
-
-from imp_graphcheck.device.cuda.address_map import Addresses
 from imp_graphcheck.device.cuda.driver_memory import DriverMemory
 from imp_graphcheck.device.cuda.graph_driver import Region
 from imp_graphcheck.device.cuda.journal import Journal
 from imp_graphcheck.device.cuda.life import Life
 from imp_graphcheck.device.cuda.raw_node import RawNode, RawParam
+from imp_graphcheck.device.cuda.succession import Succession
+from imp_graphcheck.device.cuda.words import Word, words_of
 from imp_graphcheck.record.graph import Access, Pointer
-
-WORD = 8
-
-_LEAST, _MOST = 1 << 32, 1 << 57
-"""No driver maps memory for a device outside of these."""
 
 MarkOfNode = Callable[[int], int | None]
 """The first mark after a node, by its place in the order of creation."""
 
-Found = dict[tuple[int, int], tuple[Pointer, ...]]
-"""The pointers of each parameter that has some, by index of the node and place of the parameter."""
+Found = dict[int, list[Pointer]]
+"""The pointers of each parameter that has some, by its position among the parameters of all nodes."""
 
 
 class PointerFinder:
     """Finds the pointers of one graph. An address belongs to whoever had it last before the first mark after its
     node; where no mark was made, to whoever had it last of all.
+
+    Between two marks, which is inside one operator, an address may pass on: the last owner there counts.
     """
 
     def __init__(self, journal: Journal, driver_memory: DriverMemory, mark_of_node: MarkOfNode) -> None:
         self._addresses = journal.addresses
         self._driver_memory = driver_memory
         self._mark_of_node = mark_of_node
+        self._own: list[range] = []
         self._regions: dict[int, Region | None] = {}
         """What the driver said of addresses that torch does not know. Most are numbers."""
-        self._own: list[range] = []
-        self._marks: dict[int, int | None] = {}
+        self._successions: dict[int, Succession] = {}
         self._made: dict[tuple[int, int, Life | None, Access, int | None], Pointer] = {}
         """Kernels are given the same buffers again and again."""
 
@@ -49,71 +45,60 @@ class PointerFinder:
         """The pointers of all nodes."""
         # What alloc nodes of the graph allocate is virtual until a launch, and no life that could end before it.
         self._own = [_allocated(node) for node in nodes if node.kind == "alloc" and node.params]
-        params = [(node, place) for node in nodes for place in range(len(node.params))]
-        found: dict[tuple[int, int], list[Pointer]] = {}
-        for index, offset, address, place in _words(params, self._addresses.locate):
-            node, at = params[index]
-            pointer = self._pointer(node, node.params[at], offset, address, place)
-            if pointer is not None:
-                found.setdefault((node.index, at), []).append(pointer)
-        return {key: tuple(pointers) for key, pointers in found.items()}
+        owners = [node for node in nodes for _ in node.params]
+        params = [param for node in nodes for param in node.params]
+        marks = {node.created: self._mark_of_node(node.created) for node in nodes}
+        found: Found = {}
+        for word in words_of(params, self._addresses.locate, self._is_nobodys):
+            node, param = owners[word.param], params[word.param]
+            life = self._owner(node, param, word, marks[node.created])
+            found.setdefault(word.param, []).append(self._pointer(param, word, life))
+        return found
 
-    def _pointer(
-        self, node: RawNode, param: RawParam, offset: int, address: int, place: int
-    ) -> Pointer | None:
-        before = self._mark(node.created)
-        if place >= 0:
-            life = self._addresses.owner(place, address, before)
-        else:
-            life = self._elsewhere(node, param, address, before)
-        if life is None and not param.is_address and not self._is_own(address):
-            return None
-        key = (offset, address, life, param.access, param.span_bytes)
-        if key not in self._made:
-            self._made[key] = Pointer(
-                offset=offset,
-                address=address,
+    def _pointer(self, param: RawParam, word: Word, life: Life | None) -> Pointer:
+        key = (word.offset, word.value, life, param.access, param.span_bytes)
+        pointer = self._made.get(key)
+        if pointer is None:
+            pointer = self._made[key] = Pointer(
+                offset=word.offset,
+                address=word.value,
                 generation=None if life is None else life.generation,
-                displacement=0 if life is None else address - life.address,
+                displacement=0 if life is None else word.value - life.address,
                 span_bytes=param.span_bytes,
                 access=param.access,
             )
-        return self._made[key]
+        return pointer
 
-    def _elsewhere(self, node: RawNode, param: RawParam, address: int, before: int | None) -> Life | None:
+    def _owner(self, node: RawNode, param: RawParam, word: Word, mark: int | None) -> Life | None:
+        address = word.value
+        if word.place < 0:
+            return self._elsewhere(node, param, address, mark)
+        succession = self._successions.get(address)
+        if succession is None:
+            succession = Succession(self._addresses.owners(word.place, address))
+            self._successions[address] = succession
+        return succession.before(mark)
+
+    def _elsewhere(self, node: RawNode, param: RawParam, address: int, mark: int | None) -> Life | None:
         """The owner of an address that torch's device allocator never had."""
         if self._is_own(address):
             return None
-        if address not in self._regions:
-            self._regions[address] = self._driver_memory.region(address)
-        life = self._driver_memory.owner(address, self._regions[address], before)
+        life = self._driver_memory.owner(address, self._region(address), mark)
         if life is None and param.is_address and _is_host(node, param):
             return self._driver_memory.pageable(address, param.span_bytes or 0)
         return life
 
+    def _is_nobodys(self, address: int) -> bool:
+        """Whether a word that torch's device allocator never had is no address at all."""
+        return not self._is_own(address) and self._driver_memory.owner(address, self._region(address)) is None
+
     def _is_own(self, address: int) -> bool:
         return bool(self._own) and any(address in own for own in self._own)
 
-    def _mark(self, created: int) -> int | None:
-        if created not in self._marks:
-            self._marks[created] = self._mark_of_node(created)
-        return self._marks[created]
-
-
-def _words(
-    params: list[tuple[RawNode, int]], locate: Callable[[Addresses], "np.typing.NDArray[np.intp]"]
-) -> Iterator[tuple[int, int, int, int]]:
-    """Words that may be addresses: position in `params`, offset in the parameter, value, and place in the map."""
-    data = [node.params[place].data for node, place in params]
-    counts = np.fromiter((len(each) // WORD for each in data), np.intp, len(data))
-    words = np.frombuffer(b"".join([each[: len(each) // WORD * WORD] for each in data]), "<u8")
-    certain = np.fromiter((node.params[place].is_address for node, place in params), np.bool_, len(data))
-    (where,) = np.nonzero(((words >= _LEAST) & (words < _MOST)) | np.repeat(certain, counts))
-    values = words[where]
-    owner = np.repeat(np.arange(len(data)), counts)[where]
-    first = np.cumsum(counts) - counts
-    offsets = (where - first[owner]) * WORD if len(data) else where
-    return zip(owner.tolist(), offsets.tolist(), values.tolist(), locate(values).tolist(), strict=True)
+    def _region(self, address: int) -> Region | None:
+        if address not in self._regions:
+            self._regions[address] = self._driver_memory.region(address)
+        return self._regions[address]
 
 
 def _allocated(node: RawNode) -> range:

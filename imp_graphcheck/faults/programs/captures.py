@@ -148,3 +148,16 @@ class ForkedStream(EscapingStream):
     """The same, forked and joined."""
 
     fork = True
+
+
+class StateAtCapture(EscapingStream):
+    """The escaped work writes a persistent tensor, at capture time."""
+
+    def state(self) -> dict[str, Tensor]:
+        return {"copy": self.copy}
+
+
+class StateInGraph(StateAtCapture):
+    """The same, forked and joined."""
+
+    fork = True
