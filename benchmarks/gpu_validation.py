@@ -69,9 +69,16 @@ def overhead(seconds: float) -> Part:
     )
 
 
+def selftest(seconds: float) -> Part:
+    """Every rule on its fault and on the repaired twin."""
+    done = run((*TOOL, "selftest", "--device", "cuda", "--jobs", "4", "--quiet"), min(seconds, 240))
+    return Part(title="Selftest on a card", passed=done.returncode == 0, runs=(done,), text="")
+
+
 def stage_overhead(seconds: float) -> Part:
     """The capture and replay stages against a bare capture and replay of the same engine."""
-    done = run((sys.executable, "benchmarks/stage_overhead.py", "--device", "cuda"), min(seconds, 90))
+    command = (sys.executable, "benchmarks/stage_overhead.py", *CODER, "--pairs", "5")
+    done = run(command, min(seconds, 120))
     text = "The bound on `ratio_median` is 1.5."
     return Part(title="What the captured stages cost", passed=done.returncode == 0, runs=(done,), text=text)
 
@@ -92,6 +99,7 @@ def coder_30b_speed(seconds: float) -> Part:
 PARTS: dict[str, Callable[[float], Part]] = {
     "tests": gpu_tests,
     "faults": faults,
+    "selftest": selftest,
     "overhead": overhead,
     "stage-overhead": stage_overhead,
     "coder-30b": coder_30b,

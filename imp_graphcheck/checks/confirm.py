@@ -1,7 +1,8 @@
 """Which words of a graph are addresses, and which only look like one.
 
-A number in a parameter, or what an earlier call left in the padding of a struct, may lie in somebody's memory by chance. Two
-captures of the same call with memory of their own settle it: an address moves with its allocation, and a number does not.
+A number in a parameter, or what an earlier call left in the padding of a struct, may lie in somebody's memory by
+chance. Two captures of the same call with memory of their own settle it: an address moves with its allocation, and a
+number does not.
 """
 
 from collections import Counter
@@ -18,9 +19,10 @@ Place = tuple[int, int, int]
 def confirm(base: GraphTrace, other: GraphTrace, memory: Mapping[int, Allocation]) -> GraphTrace:
     """`base` with the pointers judged by `other`, a second capture of the same call while the memory of the first lived.
 
-    True: the word points at the same place of the allocation that takes the part of the first one there. False: it points elsewhere,
-    or at nothing. It stays as it was where `other` does not tell: both have the same address in the same allocation
-    (shared by the two captures, as weights are, it would not move either way), nobody knows whose it is, or the nodes are not the same.
+    True: the word points at the same place of the allocation that takes the part of the first one there. False: it
+    points elsewhere, or at nothing. It stays as it was where `other` does not tell: both have the same address in the
+    same allocation (shared by the two captures, as weights are, it would not move either way), nobody knows whose it
+    is, or the nodes are not the same.
     """
     theirs = dict(_pointers(other))
     mine = dict(_pointers(base))

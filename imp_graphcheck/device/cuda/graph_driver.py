@@ -1,7 +1,7 @@
 """What reading a graph needs from the driver, in plain integers: handles, type numbers, addresses."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 Dim3 = tuple[int, int, int]
 
@@ -15,8 +15,7 @@ class DriverError(RuntimeError):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True)
-class Function:
+class Function(NamedTuple):
     """The function of a kernel node: a CUfunction of the current context, or a CUkernel of any (`is_kernel`)."""
 
     handle: int

@@ -1,10 +1,12 @@
 """Every life of the device's memory that was seen while the allocator was watched.
 
 Torch remembers events in a ring. The ring is emptied into the journal each time somebody asks, so a life is read once,
-keeps its number for good, and nothing is lost as long as fewer events than the ring holds lie between two questions. When
-more do, the oldest are gone: the segments still tell which lives go on and which have ended, without the line
-that ended them, and a life that began and ended unseen is never known. A block that was freed and handed out again
-with the same size, both unseen, passes for the life before.
+keeps its number for good, and nothing is lost as long as fewer events than the ring holds lie between two questions.
+When more do, the oldest are gone: the segments still tell which lives go on and which have ended, without the line that
+ended them, and a life that began and ended unseen is never known. A block that was freed and handed out again with
+the same size, both unseen, passes for the life before.
+
+Lives are never forgotten: some hundreds of bytes for each allocation that was watched.
 """
 
 from bisect import bisect_right

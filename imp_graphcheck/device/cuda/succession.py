@@ -9,7 +9,7 @@ from imp_graphcheck.device.cuda.life import Life
 class Succession:
     """The owners of an address, followed back only as far as somebody asks.
 
-    In the pool of a graph an address passes from one intermediate to the next, so every node would else go over all of them.
+    In the pool of a graph an address passes from one intermediate to the next: every node would else go over all.
     """
 
     def __init__(self, owners: Iterator[Life]) -> None:
