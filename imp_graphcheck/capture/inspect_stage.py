@@ -19,6 +19,7 @@ from imp_graphcheck.checks.work import Operation, check_work
 from imp_graphcheck.device import GraphUnreadableError
 from imp_graphcheck.device.op_trace import Launch, OpTrace
 from imp_graphcheck.device.stack import site_of
+from imp_graphcheck.record.finding import Finding
 from imp_graphcheck.record.graph import GraphTrace
 from imp_graphcheck.target import Call
 
@@ -30,8 +31,9 @@ def inspect(session: Session) -> None:
     with session.recorder.stage("inspect", len(calls)) as notes:
         take_census(session)
         for call in calls:
-            _observe(session, call)
-            _compare_with_another_call(session, call)
+            observed = _observe(session, call)
+            if observed is not None:
+                _compare_with_another_call(session, call, observed)
             notes.step()
         take_census(session)
         graphs = session.recorder.run.graphs
@@ -49,31 +51,51 @@ def inspect(session: Session) -> None:
             notes.status, notes.detail = "skipped", "there is no graph"
 
 
-def _observe(session: Session, call: Call) -> None:
-    """GC404, and everything a second capture of the same call knows of the first."""
+def _observe(session: Session, call: Call) -> GraphTrace | None:
+    """GC404, and everything a second capture of the same call knows of the first. Returns what was observed."""
     launches: list[Launch] = []
     observed = _captured_aside(session, call, launches)
     if observed is None:
-        return
+        return None
     eager = session.eager_ops.get(call.key)
     if eager is not None:
         session.find(*check_work(_operations(eager), _operations(launches), graph=str(call.key)))
     base = _trace_of(session, call.key)
     memory = session.device.allocations(uses_by_generation((base, observed)).keys())
     _replace_trace(session, confirm(annotated(base, observed), observed, memory))
+    return observed
 
 
-def _compare_with_another_call(session: Session, call: Call) -> None:
-    """GC301 to GC306 for a key that serves several calls."""
+def _compare_with_another_call(session: Session, call: Call, observed: GraphTrace) -> None:
+    """GC301 to GC306 for a key that serves several calls.
+
+    Before anything is said, the first call is captured once more: what differs between captures of one call is not the
+    call's doing.
+    """
     other = _most_different(session, call)
-    if other is None:
+    theirs = None if other is None else _captured_aside(session, other, [])
+    if other is None or theirs is None:
         return
-    theirs = _captured_aside(session, other, [])
-    if theirs is None:
-        return
-    base = _trace_of(session, call.key)
-    memory = session.device.allocations(uses_by_generation((base, theirs)).keys())
-    session.find(*check_drift(base, theirs, memory, base_facts=call.facts, other_facts=other.facts))
+    controls = [_trace_of(session, call.key)]
+    findings = _drift(session, call, other, observed, theirs, controls)
+    again = _captured_aside(session, call, []) if findings else None
+    if again is not None:
+        findings = _drift(session, call, other, observed, theirs, [*controls, again])
+    session.find(*findings)
+
+
+def _drift(
+    session: Session,
+    call: Call,
+    other: Call,
+    observed: GraphTrace,
+    theirs: GraphTrace,
+    controls: list[GraphTrace],
+) -> tuple[Finding, ...]:
+    memory = session.device.allocations(uses_by_generation((observed, theirs, *controls)).keys())
+    return check_drift(
+        observed, theirs, memory, base_facts=call.facts, other_facts=other.facts, controls=controls
+    )
 
 
 def _captured_aside(session: Session, call: Call, launches: list[Launch]) -> GraphTrace | None:

@@ -6,7 +6,7 @@ bytes of a pointer word themselves.
 """
 
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from imp_graphcheck.record.finding import Finding
@@ -18,6 +18,10 @@ _LARGEST_PLAUSIBLE = 1 << 48
 
 Facts = Mapping[str, int | float | str | bool]
 """What a call is, in the program's own words: `{"q_offset": 512, "tokens": 256}`."""
+
+Aspect = tuple[str | int, ...]
+"""One way in which two nodes can differ: geometry, size, a pointer, a word."""
+Aspects = dict[Aspect, str]
 
 
 @dataclass(slots=True)
@@ -37,17 +41,24 @@ def check_drift(
     *,
     base_facts: Facts,
     other_facts: Facts,
+    controls: Sequence[GraphTrace] = (),
 ) -> tuple[Finding, ...]:
-    """What differs between `base`, the graph that is replayed, and `other`, captured for another call of its key."""
-    own = (base.pool, other.pool)
+    """What differs between `base` and `other`, captured for another call of its key.
+
+    `controls` are further captures of the first call. What differs between two captures of one call (the padding of a
+    struct, an address on the host's stack, memory handed out anew) does not come from the call, and does not count.
+    """
     missing = missing_from_key(base_facts, other_facts)
+    if any(_first_divergence(base, control) is not None for control in controls):
+        return ()
     divergence = _first_divergence(base, other)
     if divergence is not None:
         findings = [_finding(base, divergence, missing)]
     else:
+        noise = [_aspects_by_node(base, control, memory) for control in controls]
         findings = [
             _finding(base, difference, missing)
-            for difference in _differences(base, other, memory, own).values()
+            for difference in _differences(base, _aspects_by_node(base, other, memory), noise).values()
         ]
     if findings:
         findings.append(_incomplete_key(base, findings[0], missing))
@@ -81,65 +92,81 @@ def _first_divergence(base: GraphTrace, other: GraphTrace) -> _Difference | None
 
 
 def _differences(
-    base: GraphTrace, other: GraphTrace, memory: Mapping[int, Allocation], own: tuple[str | None, str | None]
+    base: GraphTrace, found: list[Aspects], noise: list[list[Aspects]]
 ) -> dict[str, _Difference]:
-    found: dict[str, _Difference] = {}
+    """For each kind of difference the nodes that have it; what follows from a difference is not told again."""
+    differences: dict[str, _Difference] = {}
+    for node, aspects in zip(base.nodes, found, strict=True):
+        left = [aspect for aspect in aspects if not any(aspect in of[node.index] for of in noise)]
+        if left:
+            code = _code(node, left[0])
+            detail = aspects[left[0]]
+            differences.setdefault(code, _Difference(code, node, detail)).nodes.append(node.index)
+    return differences
 
-    def note(code: str, node: Node, detail: str) -> None:
-        found.setdefault(code, _Difference(code, node, detail)).nodes.append(node.index)
 
-    for mine, theirs in zip(base.nodes, other.nodes, strict=True):
-        _compare(mine, theirs, memory, own, note)
-    return found
+def _aspects_by_node(base: GraphTrace, other: GraphTrace, memory: Mapping[int, Allocation]) -> list[Aspects]:
+    own = (base.pool, other.pool)
+    return [_aspects(mine, theirs, memory, own) for mine, theirs in zip(base.nodes, other.nodes, strict=True)]
 
 
-def _compare(
-    mine: Node,
-    theirs: Node,
-    memory: Mapping[int, Allocation],
-    own: tuple[str | None, str | None],
-    note: Callable[[str, Node, str], None],
-) -> None:
-    """Note the first way in which two nodes of the same kernel differ; what follows from it is not noted again."""
+def _aspects(
+    mine: Node, theirs: Node, memory: Mapping[int, Allocation], own: tuple[str | None, str | None]
+) -> Aspects:
+    """In which ways two nodes of the same kernel differ, the most telling first."""
+    found: Aspects = {}
     for name in ("grid", "block", "shared_bytes"):
         before, after = getattr(mine, name), getattr(theirs, name)
         if before != after:
-            note("GC302", mine, f"{name} {_geometry(before)} -> {_geometry(after)}")
-            return
-    copies = mine.kind in ("memcpy", "memset")
-    if copies and (mine.size_bytes, mine.direction) != (theirs.size_bytes, theirs.direction):
-        note("GC305", mine, f"{mine.size_bytes} bytes -> {theirs.size_bytes} bytes")
-        return
+            found[("geometry", name)] = f"{name} {_geometry(before)} -> {_geometry(after)}"
+    if mine.kind in ("memcpy", "memset") and mine.size_bytes != theirs.size_bytes:
+        found[("size",)] = f"{mine.size_bytes} bytes -> {theirs.size_bytes} bytes"
+    if mine.direction != theirs.direction:
+        found[("direction",)] = f"{mine.direction} -> {theirs.direction}"
     if len(mine.params) != len(theirs.params):
-        note("GC301", mine, f"{len(mine.params)} arguments -> {len(theirs.params)}")
-        return
-    for before, after in zip(mine.params, theirs.params, strict=True):
-        moved = _moved_pointer(before, after, memory, own)
-        if moved is not None:
-            note("GC305" if copies else "GC304", mine, f"{before.name} {moved}")
-            return
-        if before.data != after.data and _scalars(before) != _scalars(after):
-            note("GC305" if copies else "GC301", mine, f"{before.name} {_values(before, after)}")
-            return
+        found[("arguments",)] = f"{len(mine.params)} arguments -> {len(theirs.params)}"
+        return found
+    for place, (before, after) in enumerate(zip(mine.params, theirs.params, strict=True)):
+        if before.data == after.data and before.pointers == after.pointers:
+            continue
+        for offset, detail in _moved_pointers(before, after, memory, own):
+            found[("pointer", place, offset)] = f"{before.name} {detail}"
+        for offset, detail in _changed_words(before, after):
+            found[("word", place, offset)] = f"{before.name} {detail}"
+    return found
 
 
-def _moved_pointer(
+def _code(node: Node, aspect: Aspect) -> str:
+    if aspect[0] == "geometry":
+        return "GC302"
+    if node.kind in ("memcpy", "memset"):
+        return "GC305"
+    return "GC304" if aspect[0] == "pointer" else "GC301"
+
+
+def _moved_pointers(
     before: Param, after: Param, memory: Mapping[int, Allocation], own: tuple[str | None, str | None]
-) -> str | None:
-    """How a pointer of the two parameters lands elsewhere; None when all land where they should."""
+) -> Iterator[tuple[int, str]]:
+    """The pointers of two parameters that land in different places, by offset.
+
+    A word whose allocation nobody knows on either side tells nothing.
+    """
     theirs = {pointer.offset: pointer for pointer in after.pointers}
     for pointer in before.pointers:
         other = theirs.get(pointer.offset)
         if other is None:
-            return "is an address here and none there"
-        pools = tuple(_pool_of(found, memory) for found in (pointer, other))
+            if pointer.generation is not None and pointer.confirmed is not False:
+                yield pointer.offset, "is an address here and none there"
+            continue
+        if pointer.generation is None or other.generation is None:
+            continue
+        pools = (_pool_of(pointer, memory), _pool_of(other, memory))
         if pools == own and own[0] is not None:
             continue
         if pointer.address != other.address:
-            return f"{pointer.address:#x} -> {other.address:#x}"
-        if pointer.generation != other.generation:
-            return f"{pointer.address:#x} -> the same address, allocated anew"
-    return None
+            yield pointer.offset, f"{pointer.address:#x} -> {other.address:#x}"
+        elif pointer.generation != other.generation:
+            yield pointer.offset, f"{pointer.address:#x} -> the same address, allocated anew"
 
 
 def _pool_of(pointer: Pointer, memory: Mapping[int, Allocation]) -> str | None:
@@ -147,23 +174,20 @@ def _pool_of(pointer: Pointer, memory: Mapping[int, Allocation]) -> str | None:
     return None if allocation is None else allocation.pool
 
 
-def _scalars(param: Param) -> bytes:
-    """The bytes of a parameter with its pointer words blanked."""
-    data = bytearray.fromhex(param.data)
-    for pointer in param.pointers:
-        data[pointer.offset : pointer.offset + 8] = bytes(8)
-    return bytes(data)
-
-
-def _values(before: Param, after: Param) -> str:
-    """The first 8-byte or 4-byte word that differs, as numbers."""
-    mine, theirs = _scalars(before), _scalars(after)
+def _changed_words(before: Param, after: Param) -> Iterator[tuple[int, str]]:
+    """The words of two parameters that differ, pointers aside, by offset."""
+    mine, theirs = bytes.fromhex(before.data), bytes.fromhex(after.data)
     if len(mine) != len(theirs):
-        return f"{len(mine)} bytes -> {len(theirs)} bytes"
-    place = next(index for index in range(len(mine)) if mine[index] != theirs[index])
+        yield 0, f"{len(mine)} bytes -> {len(theirs)} bytes"
+        return
+    if mine == theirs:
+        return
+    pointers = {pointer.offset for pointer in (*before.pointers, *after.pointers)}
     width = 8 if len(mine) % 8 == 0 else 4 if len(mine) % 4 == 0 else 1
-    start = place // width * width
-    return " -> ".join(_number(data[start : start + width]) for data in (mine, theirs))
+    for start in range(0, len(mine), width):
+        old, new = mine[start : start + width], theirs[start : start + width]
+        if old != new and start not in pointers:
+            yield start, f"{_number(old)} -> {_number(new)}"
 
 
 def _number(word: bytes) -> str:
