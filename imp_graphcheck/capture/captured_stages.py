@@ -3,7 +3,7 @@
 from collections.abc import Hashable
 from dataclasses import replace
 
-from imp_engine.graph import CapturedGraph
+from imp_engine.graph import Output
 from imp_engine.graph_runner import GraphRunner
 from imp_graphcheck.capture import state
 from imp_graphcheck.capture.census import remember_names
@@ -11,10 +11,8 @@ from imp_graphcheck.capture.distance import distance
 from imp_graphcheck.capture.outputs import HostOutput, still_poisoned, tensors_of, to_host
 from imp_graphcheck.capture.recorder import StageError
 from imp_graphcheck.capture.session import Answers, Session, entry, headline
-from imp_graphcheck.checks.disturbance import check_recaptures, check_untouched
+from imp_graphcheck.checks.disturbance import check_recaptures
 from imp_graphcheck.checks.failures import check_capture_failure, check_replay_failure
-from imp_graphcheck.device import GraphUnreadableError
-from imp_graphcheck.record.graph import GraphTrace
 from imp_graphcheck.record.run import CallComparison
 from imp_graphcheck.target import Call
 
@@ -23,7 +21,7 @@ SWEEPS = 2
 
 
 def capture(session: Session) -> None:
-    """Capture the graph of every key as the program would, and read it. Executes nothing of it."""
+    """Capture the graph of every key as the program would. Executes nothing of it."""
     runner = session.program.runner
     wanted = [call for call in session.first_calls if (call.closed or runner.closed(call.key)) is None]
     with session.recorder.stage("capture", len(wanted)) as notes:
@@ -31,10 +29,7 @@ def capture(session: Session) -> None:
         for call in wanted:
             _captured(session, call)
             notes.step()
-        graphs = session.recorder.run.graphs
-        nodes = sum(len(graph.nodes) for graph in graphs)
-        pools = sum(graph.pool_bytes or 0 for graph in graphs)
-        notes.detail = f"{len(graphs)} graphs, {nodes} nodes, {pools / 2**20:.1f} MiB in graph pools"
+        notes.detail = f"{len(runner.captured)} of {len(wanted)} graph keys captured"
         if session.closed:
             notes.status = "failed"
             notes.detail = f"{len(session.closed)} of {len(wanted)} captures failed; {notes.detail}"
@@ -81,16 +76,12 @@ def _reasons_to_drop(runner: GraphRunner) -> list[str]:
 
 
 def _captured(session: Session, call: Call) -> None:
-    """Capture and read the graph of `call`. What fails becomes a finding, and the other graphs are still tried."""
+    """Capture the graph of `call`. What fails becomes a finding, and the other graphs are still tried."""
     program = session.program
     try:
         program.prepare(call)
-        before = state.snapshot(program.state())
-        captured = program.runner.capture(call.key, lambda: program.forward(call))
+        program.runner.capture(call.key, lambda: _marked(session, call))
         session.device.synchronize()
-        after = state.snapshot(program.state())
-        session.find(*check_untouched(state.compare(before, after, sweep=0), graph=str(call.key)))
-        session.recorder.update(graphs=(*session.recorder.run.graphs, _read(session, captured)))
         remember_names(session)
         program.between(call)
     except Exception as error:
@@ -102,17 +93,12 @@ def _captured(session: Session, call: Call) -> None:
             raise StageError(f"capture of {call.key}: {headline(error)}") from error
 
 
-def _read(session: Session, captured: CapturedGraph) -> GraphTrace:
-    """The nodes of a graph. One that cannot be read is noted, and everything else about it still holds."""
-    try:
-        return session.device.read_graph(
-            captured.graph, key=captured.key, capture_seconds=captured.capture_seconds
-        )
-    except GraphUnreadableError as error:
-        session.recorder.note(f"the graph of {captured.key} could not be read: {error}")
-        return GraphTrace(
-            key=str(captured.key), nodes=(), capture_seconds=captured.capture_seconds, pool_bytes=None
-        )
+def _marked(session: Session, call: Call) -> Output:
+    """`forward`, between two counts of the nodes: they tell later which allocations the nodes could have known."""
+    session.device.captured_nodes()
+    output = session.program.forward(call)
+    session.device.captured_nodes()
+    return output
 
 
 def _replayed(session: Session, call: Call, sweep: int, answers: Answers) -> HostOutput:

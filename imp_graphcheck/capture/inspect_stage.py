@@ -5,13 +5,15 @@ pointers; a third, of another call of the key, shows what is frozen. Both are th
 by what has become of its allocation. Nothing is launched.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 
 from imp_engine.graph import CapturedGraph, Output
+from imp_graphcheck.capture import state
 from imp_graphcheck.capture.census import take_census
 from imp_graphcheck.capture.session import Session, headline
 from imp_graphcheck.checks.annotate import annotated
 from imp_graphcheck.checks.confirm import confirm
+from imp_graphcheck.checks.disturbance import check_untouched
 from imp_graphcheck.checks.drift import check_drift
 from imp_graphcheck.checks.failures import check_capture_failure
 from imp_graphcheck.checks.lifetimes import uses_by_generation
@@ -29,6 +31,7 @@ def inspect(session: Session) -> None:
     captured = session.program.runner.captured
     calls = [call for call in session.first_calls if call.key in captured]
     with session.recorder.stage("inspect", len(calls)) as notes:
+        session.recorder.update(graphs=tuple(_read(session, graph) for graph in captured.values()))
         take_census(session)
         for call in calls:
             observed = _observe(session, call)
@@ -41,9 +44,11 @@ def inspect(session: Session) -> None:
             len(param.pointers) for graph in graphs for node in graph.nodes for param in node.params
         )
         found = len([finding for finding in session.findings if finding.severity == "error"])
+        nodes = sum(len(graph.nodes) for graph in graphs)
+        pools = sum(graph.pool_bytes or 0 for graph in graphs)
         notes.detail = (
-            f"{pointers} pointers into {len(session.recorder.run.memory)} allocations, "
-            f"{found or 'no'} finding{'s' if found != 1 else ''}"
+            f"{nodes} nodes in {pools / 2**20:.1f} MiB of graph pools, {pointers} pointers into "
+            f"{len(session.recorder.run.memory)} allocations, {found or 'no'} finding{'s' if found != 1 else ''}"
         )
         if found:
             notes.status = "failed"
@@ -54,9 +59,14 @@ def inspect(session: Session) -> None:
 def _observe(session: Session, call: Call) -> GraphTrace | None:
     """GC404, and everything a second capture of the same call knows of the first. Returns what was observed."""
     launches: list[Launch] = []
+    session.restore()  # what the first capture may have written must be written again to be seen
+    session.program.prepare(call)
+    before = state.snapshot(session.program.state())
     observed = _captured_aside(session, call, launches)
     if observed is None:
         return None
+    after = state.snapshot(session.program.state())
+    session.find(*check_untouched(state.compare(before, after, sweep=0), graph=str(call.key)))
     eager = session.eager_ops.get(call.key)
     if eager is not None:
         session.find(*check_work(_operations(eager), _operations(launches), graph=str(call.key)))
@@ -109,6 +119,15 @@ def _captured_aside(session: Session, call: Call, launches: list[Launch]) -> Gra
         session.find(check_capture_failure(session.failure(error, f"{call.key} ({call.label})")))
         return None
     try:
+        trace = _read(session, captured, launches)
+    finally:
+        captured.graph.reset()
+    return trace if trace.nodes else None
+
+
+def _read(session: Session, captured: CapturedGraph, launches: Sequence[Launch] = ()) -> GraphTrace:
+    """The nodes of a graph. One that cannot be read is noted, and everything else about it still holds."""
+    try:
         return session.device.read_graph(
             captured.graph,
             key=captured.key,
@@ -116,14 +135,10 @@ def _captured_aside(session: Session, call: Call, launches: list[Launch]) -> Gra
             launches=launches,
         )
     except GraphUnreadableError as error:
-        session.recorder.note(f"a second graph of {captured.key} could not be read: {headline(error)}")
-        return None
-    finally:
-        _drop(captured)
-
-
-def _drop(captured: CapturedGraph) -> None:
-    captured.graph.reset()
+        session.recorder.note(f"the graph of {captured.key} could not be read: {headline(error)}")
+        return GraphTrace(
+            key=str(captured.key), nodes=(), capture_seconds=captured.capture_seconds, pool_bytes=None
+        )
 
 
 def _observed(session: Session, call: Call, launches: list[Launch]) -> Output:

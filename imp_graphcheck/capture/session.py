@@ -77,12 +77,15 @@ class Session:
         """Add findings, each once.
 
         A later look at the same pointer says nothing new, except that an error of the device there confirms it. A
-        death without a readable cause is a consequence of what was suspected of the same graph before.
+        death without a readable cause is a consequence of the dead pointers that were suspected before.
         """
         for finding in findings:
             index = self._known(finding)
             if index is None:
                 self.findings.append(finding)
+            elif self.findings[index].launch_site is None and finding.code == self.findings[index].code:
+                # The first look came before anybody knew who launched the node.
+                self.findings[index] = replace(self.findings[index], launch_site=finding.launch_site)
             elif finding.confidence == "confirmed" and finding.code in ("GC202", "GC209"):
                 known = self.findings[index]
                 confidence = "confirmed" if finding.code == known.code else known.confidence
@@ -94,7 +97,7 @@ class Session:
         """Where the findings already speak of what `finding` says."""
         for index, known in enumerate(self.findings):
             if finding.code == "GC209":
-                if known.graph == finding.graph and known.code in ("GC201", "GC202"):
+                if known.code in ("GC201", "GC202"):
                     return index
             elif finding.node is not None and (known.code, known.graph, known.node, known.argument) == (
                 finding.code,

@@ -70,11 +70,20 @@ def check_lifetimes(
         allocation = memory.get(generation)
         if allocation is None:
             continue
-        outside = [use for use in uses if allocation.pool != use.graph.pool]
+        outside = [use for use in uses if allocation.pool != use.graph.pool and _is_sure(use, allocation)]
         judgement = _judged(allocation, outside, moved) if outside else None
         if judgement is not None:
             judged.setdefault(judgement.place, judgement).merge(judgement)
     return tuple(judgement.finding() for judgement in judged.values())
+
+
+def _is_sure(use: Use, allocation: Allocation) -> bool:
+    """Whether the word is an address for certain, or lies in memory whose line is known.
+
+    What is left in the padding of a struct may be anything, most of all memory that died before anybody watched.
+    """
+    certain = use.pointer.confirmed is True or use.pointer.access != "unknown"
+    return certain or allocation.allocation_site is not None
 
 
 @dataclass(slots=True)

@@ -14,7 +14,8 @@ _PROGRAMS = "imp_graphcheck.faults.programs"
 class Pair:
     """`fault` and `twin` are classes of `imp_graphcheck.faults.programs.<module>`.
 
-    `lines` says which word marks the line of which site of the finding.
+    `lines` says which word marks the line of which site of the finding. `sim_only`: what a real card does not tell: it
+    does not say which arguments a kernel writes (GC205).  `lines_sim_only`: nor where pinned memory was allocated.
     """
 
     code: str
@@ -22,6 +23,8 @@ class Pair:
     fault: str
     twin: str
     lines: tuple[tuple[Place, str], ...] = ()
+    sim_only: bool = False
+    lines_sim_only: bool = False
 
     @property
     def fault_model(self) -> str:
@@ -111,6 +114,7 @@ PAIRS: tuple[Pair, ...] = (
         fault="ScratchFromCapture",
         twin="ScratchFromSetup",
         lines=(("allocation", "scratch-allocated"),),
+        sim_only=True,
     ),
     Pair(
         code="GC206",
@@ -118,6 +122,7 @@ PAIRS: tuple[Pair, ...] = (
         fault="RecycledPinnedSource",
         twin="KeptPinnedSource",
         lines=(("allocation", "pinned-allocated"),),
+        lines_sim_only=True,
     ),
     Pair(
         code="GC301", module="drift", fault="FrozenScalar", twin="DeviceScalar", lines=(("launch", "scalar"),)

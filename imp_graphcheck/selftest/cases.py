@@ -24,6 +24,10 @@ class Case:
     twin_model: str
     fault_option: str | None = None
     lines: dict[Place, tuple[str, int]] | None = None
+    also: tuple[str, ...] = ()
+    """Other codes that say the same: memory that was unmapped may be mapped again by the time somebody looks."""
+    sim_only: bool = False
+    lines_sim_only: bool = False
 
 
 def cases() -> tuple[Case, ...]:
@@ -36,6 +40,8 @@ def cases() -> tuple[Case, ...]:
             fault_model=pair.fault_model,
             twin_model=pair.twin_model,
             lines=pair.expected_lines() or None,
+            sim_only=pair.sim_only,
+            lines_sim_only=pair.lines_sim_only,
         )
         for pair in PAIRS
     )
@@ -47,6 +53,7 @@ def cases() -> tuple[Case, ...]:
             fault_model=ENGINE_MODEL,
             twin_model=ENGINE_MODEL,
             fault_option=fault,
+            also=("GC201",) if code == "GC202" else (),
         )
         for code, fault in ENGINE_FAULTS
     )

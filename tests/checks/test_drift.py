@@ -135,3 +135,18 @@ def test_floating_point_numbers_read_as_such() -> None:
 
 def test_facts_that_differ_are_what_the_key_lacks() -> None:
     assert missing_from_key({"a": 1, "b": 2}, {"a": 1, "b": 3, "c": True}) == ("b 2 -> 3", "c None -> True")
+
+
+def test_what_also_differs_between_captures_of_one_call_does_not_count() -> None:
+    base, other = node(), node(params=(tensor(0x1000, 1, 8), number(9)))
+    control = node(params=(tensor(0x1000, 1, 8), number(5)))
+    options = {"base_facts": {}, "other_facts": {}}
+    graphs = (graph(base, pool="a"), graph(other, pool="b"))
+    assert check_drift(*graphs, MEMORY, **options, controls=[graph(base, pool="c")])
+    assert check_drift(*graphs, MEMORY, **options, controls=[graph(control, pool="c")]) == ()
+
+
+def test_a_capture_that_never_repeats_itself_tells_nothing() -> None:
+    graphs = (graph(node(), pool="a"), graph(node(name="exp"), pool="b"))
+    control = graph(node(name="log"), pool="c")
+    assert check_drift(*graphs, MEMORY, base_facts={}, other_facts={}, controls=[control]) == ()

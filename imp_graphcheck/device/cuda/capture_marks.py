@@ -44,3 +44,11 @@ class CaptureMarks:
             return None
         place = bisect_right(counts.nodes, created)
         return counts.marks[place] if place < len(counts.marks) else None
+
+    def around_node(self, graph: int, created: int) -> tuple[int | None, int | None]:
+        """The last mark before that node and the first one after it."""
+        counts = self._graphs.get(graph)
+        if counts is None:
+            return None, None
+        place = bisect_right(counts.nodes, created) - 1
+        return (counts.marks[place] if place >= 0 else None), self.after_node(graph, created)

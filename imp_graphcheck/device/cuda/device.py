@@ -89,7 +89,7 @@ class CudaDevice:
             raw = read_nodes(self._driver, handle)
             self._journal.update()
             finder = PointerFinder(
-                self._journal, self._driver_memory, partial(self._marks.after_node, handle)
+                self._journal, self._driver_memory, partial(self._marks.around_node, handle)
             )
             nodes = build_nodes(raw, finder.find(raw), operators)
         return GraphTrace(

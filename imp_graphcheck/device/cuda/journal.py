@@ -139,7 +139,7 @@ class Journal:
         return life
 
     def _end(self, life: Life, event: Event | None = None) -> None:
-        life.live = False
+        life.live, life.ended = False, self._mark
         life.freed = _where(event)
         self._live.pop(life.address, None)
 

@@ -12,7 +12,8 @@ Where = Callable[[], Site | None] | Site | None
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Life:
-    """`generation` is its number, `began` the last mark (see `capture_marks`) that was made before it began.
+    """`generation` is its number; `began` and `ended` are the last marks (see `capture_marks`) that were made before
+    it began and before it ended.
 
     `occupied_bytes` is what was set aside for it. `pool` is None until its segment is known.
     """
@@ -22,6 +23,7 @@ class Life:
     size_bytes: int
     occupied_bytes: int
     began: int = 0
+    ended: int | None = None
     pool: str | None = None
     live: bool = True
     space: MemorySpace = "device"

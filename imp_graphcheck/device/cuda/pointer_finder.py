@@ -16,8 +16,8 @@ from imp_graphcheck.device.cuda.succession import Succession
 from imp_graphcheck.device.cuda.words import Word, words_of
 from imp_graphcheck.record.graph import Access, Pointer
 
-MarkOfNode = Callable[[int], int | None]
-"""The first mark after a node, by its place in the order of creation."""
+MarksOfNode = Callable[[int], tuple[int | None, int | None]]
+"""The last mark before a node and the first one after it, by its place in the order of creation."""
 
 Found = dict[int, list[Pointer]]
 """The pointers of each parameter that has some, by its position among the parameters of all nodes."""
@@ -27,13 +27,14 @@ class PointerFinder:
     """Finds the pointers of one graph. An address belongs to whoever had it last before the first mark after its
     node; where no mark was made, to whoever had it last of all.
 
-    Between two marks, which is inside one operator, an address may pass on: the last owner there counts.
+    Between two marks, which is inside one operator, an address may pass on: the last owner there counts. An address whose
+    last owner was gone before the node was made is what an earlier call left in the padding of a struct: nobody's.
     """
 
-    def __init__(self, journal: Journal, driver_memory: DriverMemory, mark_of_node: MarkOfNode) -> None:
+    def __init__(self, journal: Journal, driver_memory: DriverMemory, marks_of_node: MarksOfNode) -> None:
         self._addresses = journal.addresses
         self._driver_memory = driver_memory
-        self._mark_of_node = mark_of_node
+        self._marks_of_node = marks_of_node
         self._own: list[range] = []
         self._regions: dict[int, Region | None] = {}
         """What the driver said of addresses that torch does not know. Most are numbers."""
@@ -47,7 +48,7 @@ class PointerFinder:
         self._own = [_allocated(node) for node in nodes if node.kind == "alloc" and node.params]
         owners = [node for node in nodes for _ in node.params]
         params = [param for node in nodes for param in node.params]
-        marks = {node.created: self._mark_of_node(node.created) for node in nodes}
+        marks = {node.created: self._marks_of_node(node.created) for node in nodes}
         found: Found = {}
         for word in words_of(params, self._addresses.locate, self._is_nobodys):
             node, param = owners[word.param], params[word.param]
@@ -69,15 +70,20 @@ class PointerFinder:
             )
         return pointer
 
-    def _owner(self, node: RawNode, param: RawParam, word: Word, mark: int | None) -> Life | None:
-        address = word.value
+    def _owner(
+        self, node: RawNode, param: RawParam, word: Word, marks: tuple[int | None, int | None]
+    ) -> Life | None:
+        address, (before, after) = word.value, marks
         if word.place < 0:
-            return self._elsewhere(node, param, address, mark)
+            return self._elsewhere(node, param, address, after)
         succession = self._successions.get(address)
         if succession is None:
             succession = Succession(self._addresses.owners(word.place, address))
             self._successions[address] = succession
-        return succession.before(mark)
+        life = succession.before(after)
+        if life is None or life.ended is None or before is None or life.ended >= before:
+            return life
+        return None
 
     def _elsewhere(self, node: RawNode, param: RawParam, address: int, mark: int | None) -> Life | None:
         """The owner of an address that torch's device allocator never had."""

@@ -48,14 +48,14 @@ class FrozenGeometry(Doubling):
         self.length.fill_(self.count)
 
     def forward(self, call: Call) -> Tensor:
-        return self.rows[: self.count].sum(0)  # MARK geometry
+        return (self.rows[: self.count] * 2).sum(0)  # MARK geometry
 
 
 class MaskedGeometry(FrozenGeometry):
     """The same sum over all rows, masked on the device."""
 
     def forward(self, call: Call) -> Tensor:
-        return torch.where((self.number < self.length).unsqueeze(1), self.rows, 0.0).sum(0)
+        return torch.where((self.number < self.length).unsqueeze(1), self.rows * 2, 0.0).sum(0)
 
 
 class FrozenBranch(Doubling):

@@ -30,6 +30,8 @@ class Bench:
         self.driver = BindingsDriver(bindings, "13.3.1")
         self.journal = Journal(0)
         self.memory = DriverMemory(self.driver)
+        self.before: int | None = None
+        """The last mark before every node."""
         self.happened(("alloc", BASE, 1024))
 
     def happened(self, *events: tuple[str, int, int], mark: int | None = None) -> None:
@@ -42,7 +44,9 @@ class Bench:
     def nodes(self, *nodes: Any, marks: dict[int, int] | None = None, launches: Any = ()) -> tuple[Node, ...]:
         self.bindings.add(1, nodes)
         raw = read_nodes(self.driver, 1)
-        finder = PointerFinder(self.journal, self.memory, (marks or {}).get)
+        finder = PointerFinder(
+            self.journal, self.memory, lambda created: (self.before, (marks or {}).get(created))
+        )
         return build_nodes(raw, finder.find(raw), Launches(launches))
 
     def kernel(self, make: Any, *arguments: bytes, marks: dict[int, int] | None = None) -> Node:
@@ -144,6 +148,15 @@ class TestOwners:
         assert pointer(bench.kernel(make, word(BASE), marks={0: 5})).generation == 1
         assert pointer(bench.kernel(make, word(BASE), marks={0: 6})).generation == 2
         assert pointer(bench.kernel(make, word(BASE + 512), marks={0: 6})).displacement == 512
+
+    def test_what_was_gone_before_the_node_is_padding(self, bench: Bench, make: Any) -> None:
+        bench.happened(("free_requested", BASE, 1024), mark=4)
+        bench.before = 4
+        assert pointer(bench.kernel(make, word(BASE))).generation == 1, (
+            "freed after mark 4, maybe by this operator"
+        )
+        bench.before = 5
+        assert pointer(bench.kernel(make, word(BASE))).generation is None
 
     def test_memory_of_other_libraries(self, bench: Bench, make: Any) -> None:
         bench.bindings.regions = [(PINNED, 4096, 77, DEVICE)]
