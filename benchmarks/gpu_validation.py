@@ -71,7 +71,7 @@ def overhead(seconds: float) -> Part:
 
 def selftest(seconds: float) -> Part:
     """Every rule on its fault and on the repaired twin."""
-    done = run((*TOOL, "selftest", "--device", "cuda", "--jobs", "4", "--quiet"), min(seconds, 240))
+    done = run((*TOOL, "selftest", "--device", "cuda", "--jobs", "8", "--quiet"), min(seconds, 240))
     return Part(title="Selftest on a card", passed=done.returncode == 0, runs=(done,), text="")
 
 
