@@ -79,32 +79,38 @@ def _observe(session: Session, call: Call) -> GraphTrace | None:
 def _compare_with_another_call(session: Session, call: Call, observed: GraphTrace) -> None:
     """GC301 to GC306 for a key that serves several calls.
 
-    Before anything is said, the first call is captured once more: what differs between captures of one call is not the
-    call's doing.
+    Before anything is said, both calls are captured once more: what differs between captures of one call is not the
+    call's doing, and what is must come out the same again.
     """
     other = _most_different(session, call)
     theirs = None if other is None else _captured_aside(session, other, [])
     if other is None or theirs is None:
         return
     controls = [_trace_of(session, call.key)]
-    findings = _drift(session, call, other, observed, theirs, controls)
-    again = _captured_aside(session, call, []) if findings else None
-    if again is not None:
-        findings = _drift(session, call, other, observed, theirs, [*controls, again])
+    findings = _drift(session, (call, other), (observed, theirs), controls, [])
+    if findings:
+        again = _captured_aside(session, call, [])
+        repeat = _captured_aside(session, other, [])
+        if again is not None and repeat is not None:
+            findings = _drift(session, (call, other), (observed, theirs), [*controls, again], [repeat])
     session.find(*findings)
 
 
 def _drift(
     session: Session,
-    call: Call,
-    other: Call,
-    observed: GraphTrace,
-    theirs: GraphTrace,
+    calls: tuple[Call, Call],
+    traces: tuple[GraphTrace, GraphTrace],
     controls: list[GraphTrace],
+    repeats: list[GraphTrace],
 ) -> tuple[Finding, ...]:
-    memory = session.device.allocations(uses_by_generation((observed, theirs, *controls)).keys())
+    everything = (*traces, *controls, *repeats)
     return check_drift(
-        observed, theirs, memory, base_facts=call.facts, other_facts=other.facts, controls=controls
+        *traces,
+        session.device.allocations(uses_by_generation(everything).keys()),
+        base_facts=calls[0].facts,
+        other_facts=calls[1].facts,
+        controls=controls,
+        repeats=repeats,
     )
 
 

@@ -42,23 +42,29 @@ def check_drift(
     base_facts: Facts,
     other_facts: Facts,
     controls: Sequence[GraphTrace] = (),
+    repeats: Sequence[GraphTrace] = (),
 ) -> tuple[Finding, ...]:
     """What differs between `base` and `other`, captured for another call of its key.
 
     `controls` are further captures of the first call. What differs between two captures of one call (the padding of a
     struct, an address on the host's stack, memory handed out anew) does not come from the call, and does not count.
+    `repeats` are further captures of the other call: what the call decides is the same in all of them.
     """
     missing = missing_from_key(base_facts, other_facts)
     if any(_first_divergence(base, control) is not None for control in controls):
+        return ()
+    if any(_first_divergence(other, repeat) is not None for repeat in repeats):
         return ()
     divergence = _first_divergence(base, other)
     if divergence is not None:
         findings = [_finding(base, divergence, missing)]
     else:
         noise = [_aspects_by_node(base, control, memory) for control in controls]
+        again = [_aspects_by_node(base, repeat, memory) for repeat in repeats]
+        found = _aspects_by_node(base, other, memory)
         findings = [
             _finding(base, difference, missing)
-            for difference in _differences(base, _aspects_by_node(base, other, memory), noise).values()
+            for difference in _differences(base, found, noise, again).values()
         ]
     if findings:
         findings.append(_incomplete_key(base, findings[0], missing))
@@ -92,12 +98,17 @@ def _first_divergence(base: GraphTrace, other: GraphTrace) -> _Difference | None
 
 
 def _differences(
-    base: GraphTrace, found: list[Aspects], noise: list[list[Aspects]]
+    base: GraphTrace, found: list[Aspects], noise: list[list[Aspects]], again: list[list[Aspects]]
 ) -> dict[str, _Difference]:
     """For each kind of difference the nodes that have it; what follows from a difference is not told again."""
     differences: dict[str, _Difference] = {}
     for node, aspects in zip(base.nodes, found, strict=True):
-        left = [aspect for aspect in aspects if not any(aspect in of[node.index] for of in noise)]
+        left = [
+            aspect
+            for aspect in aspects
+            if not any(aspect in of[node.index] for of in noise)
+            and all(_is_same(aspect, aspects, of[node.index]) for of in again)
+        ]
         if left:
             code = _code(node, left[0])
             detail = aspects[left[0]]
@@ -134,6 +145,11 @@ def _aspects(
         for offset, detail in _changed_words(before, after):
             found[("word", place, offset)] = f"{before.name} {detail}"
     return found
+
+
+def _is_same(aspect: Aspect, found: Aspects, again: Aspects) -> bool:
+    """Whether a repetition shows the same difference; the address of a pointer may be another each time."""
+    return aspect in again and (aspect[0] == "pointer" or found[aspect] == again[aspect])
 
 
 def _code(node: Node, aspect: Aspect) -> str:

@@ -140,7 +140,7 @@ def test_facts_that_differ_are_what_the_key_lacks() -> None:
 def test_what_also_differs_between_captures_of_one_call_does_not_count() -> None:
     base, other = node(), node(params=(tensor(0x1000, 1, 8), number(9)))
     control = node(params=(tensor(0x1000, 1, 8), number(5)))
-    options = {"base_facts": {}, "other_facts": {}}
+    options: dict[str, Any] = {"base_facts": {}, "other_facts": {}}
     graphs = (graph(base, pool="a"), graph(other, pool="b"))
     assert check_drift(*graphs, MEMORY, **options, controls=[graph(base, pool="c")])
     assert check_drift(*graphs, MEMORY, **options, controls=[graph(control, pool="c")]) == ()
@@ -150,3 +150,12 @@ def test_a_capture_that_never_repeats_itself_tells_nothing() -> None:
     graphs = (graph(node(), pool="a"), graph(node(name="exp"), pool="b"))
     control = graph(node(name="log"), pool="c")
     assert check_drift(*graphs, MEMORY, base_facts={}, other_facts={}, controls=[control]) == ()
+
+
+def test_what_the_other_call_does_not_repeat_does_not_count() -> None:
+    graphs = (graph(node(), pool="a"), graph(node(params=(tensor(0x1000, 1, 8), number(9))), pool="b"))
+    same = graph(node(params=(tensor(0x1000, 1, 8), number(9))), pool="c")
+    another = graph(node(params=(tensor(0x1000, 1, 8), number(11))), pool="c")
+    options: dict[str, Any] = {"base_facts": {}, "other_facts": {}}
+    assert check_drift(*graphs, MEMORY, **options, repeats=[same])
+    assert check_drift(*graphs, MEMORY, **options, repeats=[another]) == ()
