@@ -83,6 +83,9 @@ class Session:
             index = self._known(finding)
             if index is None:
                 self.findings.append(finding)
+            elif (self.findings[index].code, finding.code) == ("GC201", "GC202"):
+                # Freed when it was first looked at, and given back to the driver since.
+                self.findings[index] = replace(finding, consequences=self.findings[index].consequences)
             elif self.findings[index].launch_site is None and finding.code == self.findings[index].code:
                 # The first look came before anybody knew who launched the node.
                 self.findings[index] = replace(self.findings[index], launch_site=finding.launch_site)
@@ -99,12 +102,7 @@ class Session:
             if finding.code == "GC209":
                 if known.code in ("GC201", "GC202"):
                     return index
-            elif finding.node is not None and (known.code, known.graph, known.node, known.argument) == (
-                finding.code,
-                finding.graph,
-                finding.node,
-                finding.argument,
-            ):
+            elif finding.node is not None and _place(known) == _place(finding):
                 return index
         return None
 
@@ -137,6 +135,12 @@ class Session:
         """Whether `error` ended the device's context: nothing can run in this process any more."""
         explained = self.device.explain(error)
         return explained is not None and explained.sticky
+
+
+def _place(finding: Finding) -> tuple[str, str | None, int | None, str | None]:
+    """What a finding speaks of. Freed and unmapped memory are two states of one thing."""
+    code = "GC201" if finding.code == "GC202" else finding.code
+    return code, finding.graph, finding.node, finding.argument
 
 
 def entry(call: Call) -> str:
