@@ -25,7 +25,6 @@ def capture(session: Session) -> None:
     runner = session.program.runner
     wanted = [call for call in session.first_calls if (call.closed or runner.closed(call.key)) is None]
     with session.recorder.stage("capture", len(wanted)) as notes:
-        session.restore()
         for call in wanted:
             _captured(session, call)
             notes.step()

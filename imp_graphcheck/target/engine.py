@@ -26,6 +26,7 @@ from imp_graphcheck.faults import engine_fault
 from imp_graphcheck.record.run import Target as TargetRecord
 from imp_graphcheck.target.program import Call, Fact
 
+BLOCK_SIZE = 16
 LOGIT_ROWS = 16
 """Rows of each chunk whose logits are compared. All other rows show in the KV cache, which is compared byte for byte."""
 
@@ -44,6 +45,10 @@ class Workload:
     def longest(self) -> int:
         """Tokens of the longest request, generated ones included."""
         return self.prompt_tokens + self.decode_tokens
+
+    def blocks(self) -> int:
+        """Pages for all requests at once, and the null block. The cache is set back and compared: no page too many."""
+        return 1 + sum(-(-(length + self.decode_tokens) // BLOCK_SIZE) for length in self.prompt_lengths())
 
     def prompt_lengths(self) -> list[int]:
         """Short, long, middle, and round again: both directions of change, and a chunk that needs padding.
@@ -158,6 +163,8 @@ class EngineProgram:
         config = EngineConfig(
             chunk_size=load.chunk_tokens,
             max_sequence_length=load.longest,
+            block_size=BLOCK_SIZE,
+            num_blocks=load.blocks(),
             max_sequences=load.requests,
             logit_rows=LOGIT_ROWS,
         )

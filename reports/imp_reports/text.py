@@ -1,5 +1,6 @@
 """Numbers and rows, as every page writes them."""
 
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -13,6 +14,15 @@ NOT_MEASURED = "-"
 
 MAX_ROWS = 20
 """Rows of one table before the reader is sent to the JSON document."""
+
+_INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+"""Controls, and marks that turn the direction of text: names and messages come from the program under test, and must
+neither move the cursor of a terminal nor show another text than they hold."""
+
+
+def visible(text: str) -> str:
+    """`text` on one line, with what has no picture spelt out."""
+    return _INVISIBLE.sub(lambda match: match.group().encode("unicode_escape").decode(), text)
 
 
 def number(value: float | None) -> str:
@@ -42,6 +52,16 @@ def count(n: int, noun: str, plural: str | None = None) -> str:
     return f"{n} {noun if n == 1 else plural or noun + 's'}"
 
 
+def size(value: int | None) -> str:
+    """Bytes in the unit that suits them."""
+    if value is None:
+        return NOT_MEASURED
+    for unit, factor in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
+        if value >= factor:
+            return f"{value / factor:.1f} {unit}"
+    return count(value, "byte")
+
+
 def mebibytes(value: int | None) -> str:
     """Bytes as MiB."""
     return NOT_MEASURED if value is None else f"{value / 2**20:.1f}"
@@ -58,12 +78,13 @@ def _is_below(file: str) -> bool:
 
 def print_line(console: Console, *parts: str | tuple[str, str]) -> None:
     """One line of text, or (text, style) pairs. In a pipe it stays one line, so that it can be searched."""
-    console.print(Text.assemble(*parts), soft_wrap=not console.is_terminal, highlight=False)
+    shown = (visible(part) if isinstance(part, str) else (visible(part[0]), part[1]) for part in parts)
+    console.print(Text.assemble(*shown), soft_wrap=not console.is_terminal, highlight=False)
 
 
 def print_to_copy(console: Console, line: str) -> None:
     """A path or a command. Never broken by us: what the terminal wraps can still be selected as one line."""
-    console.print(Text(line), soft_wrap=True, highlight=False)
+    console.print(Text(visible(line)), soft_wrap=True, highlight=False)
 
 
 def print_title(console: Console, title: str) -> None:
@@ -84,7 +105,7 @@ def print_table(
         numeric = name in right
         table.add_column(Text(name), justify="right" if numeric else "left", overflow="fold", no_wrap=numeric)
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(visible(cell)) for cell in row))
     console.print(table, highlight=False)
 
 
