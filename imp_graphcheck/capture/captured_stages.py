@@ -11,6 +11,7 @@ from imp_graphcheck.capture.distance import distance
 from imp_graphcheck.capture.outputs import HostOutput, still_poisoned, tensors_of, to_host
 from imp_graphcheck.capture.recorder import StageError
 from imp_graphcheck.capture.session import Answers, Session, entry, headline
+from imp_graphcheck.capture.words import counted
 from imp_graphcheck.checks.disturbance import check_recaptures
 from imp_graphcheck.checks.failures import check_capture_failure, check_replay_failure
 from imp_graphcheck.record.run import CallComparison
@@ -28,7 +29,7 @@ def capture(session: Session) -> None:
         for call in wanted:
             _captured(session, call)
             notes.step()
-        notes.detail = f"{len(runner.captured)} of {len(wanted)} graph keys captured"
+        notes.detail = f"{len(runner.captured)} of {counted(len(wanted), 'graph key')} captured"
         if session.closed:
             notes.status = "failed"
             notes.detail = f"{len(session.closed)} of {len(wanted)} captures failed; {notes.detail}"
@@ -55,7 +56,9 @@ def replay(session: Session, answers: Answers) -> None:
         session.find(*check_recaptures(recaptures, SWEEPS * len(session.calls), reasons))
         _note_replays(session)
         replays = runner.counters.replays
-        notes.detail = f"{replays} replays in {SWEEPS} sweeps over {len(session.calls)} calls"
+        notes.detail = (
+            f"{counted(replays, 'replay')} in {SWEEPS} sweeps over {counted(len(session.calls), 'call')}"
+        )
         if replays == 0:
             notes.status = "skipped"
     session.recorder.save_tensors("captured", outputs)

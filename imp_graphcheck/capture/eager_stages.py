@@ -9,6 +9,7 @@ from imp_graphcheck.capture.distance import distance
 from imp_graphcheck.capture.outputs import HostOutput, to_host
 from imp_graphcheck.capture.recorder import StageError, environment_of
 from imp_graphcheck.capture.session import Answers, Session, entry, headline
+from imp_graphcheck.capture.words import counted
 from imp_graphcheck.device.blame import site_of_error
 from imp_graphcheck.device.op_trace import OpTrace
 from imp_graphcheck.record.run import Distance
@@ -21,7 +22,7 @@ def load(session: Session) -> None:
     with session.recorder.stage("load") as notes:
         target = program.load(device, settings.capture_mode)
         keys = len(session.first_calls)
-        notes.detail = f"{target.name} on {device.kind}: {len(session.calls)} calls, {keys} graph keys"
+        notes.detail = f"{target.name} on {device.kind}: {counted(len(session.calls), 'call')}, {counted(keys, 'graph key')}"
     session.recorder.open(
         Path(settings.output),
         target=target,
@@ -48,7 +49,7 @@ def warm_up(session: Session) -> None:
             session.device.synchronize()
             program.between(call)
             notes.step()
-        notes.detail = f"one eager call for each of {len(calls)} graph keys, on the capture stream"
+        notes.detail = f"one eager call for each graph key ({len(calls)}), on the capture stream"
 
 
 def eager(session: Session) -> Answers:
@@ -62,7 +63,8 @@ def eager(session: Session) -> Answers:
         answers.state = state.snapshot(session.program.state())
         values = sum(tensor.numel() for output in answers.outputs.values() for tensor in output)
         notes.detail = (
-            f"{len(session.calls)} calls, {values} output values, {len(answers.state)} state tensors"
+            f"{counted(len(session.calls), 'call')}, {counted(values, 'output value')}, "
+            f"{counted(len(answers.state), 'state tensor')}"
         )
     session.recorder.save_tensors(
         "eager", {entry(call): answers.outputs[call.index] for call in session.calls}

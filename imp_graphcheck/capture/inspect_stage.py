@@ -11,6 +11,7 @@ from imp_engine.graph import CapturedGraph, Output
 from imp_graphcheck.capture import state
 from imp_graphcheck.capture.census import take_census
 from imp_graphcheck.capture.session import Session, headline
+from imp_graphcheck.capture.words import counted
 from imp_graphcheck.checks.annotate import annotated
 from imp_graphcheck.checks.confirm import confirm
 from imp_graphcheck.checks.disturbance import check_untouched
@@ -49,8 +50,8 @@ def inspect(session: Session) -> None:
         nodes = sum(len(graph.nodes) for graph in graphs)
         pools = sum(graph.pool_bytes or 0 for graph in graphs)
         notes.detail = (
-            f"{nodes} nodes in {pools / 2**20:.1f} MiB of graph pools, {pointers} pointers into "
-            f"{len(session.recorder.run.memory)} allocations, {found or 'no'} finding{'s' if found != 1 else ''}"
+            f"{counted(nodes, 'node')} in {pools / 2**20:.1f} MiB of graph pools, {counted(pointers, 'pointer')} into "
+            f"{counted(len(session.recorder.run.memory), 'allocation')}, {counted(found, 'finding')}"
         )
         if any(finding.severity == "error" for finding in certain):
             notes.status = "failed"
