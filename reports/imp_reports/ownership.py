@@ -1,7 +1,7 @@
 """Nodes joined with the memory behind their pointers: who owns it, under which name, and whether it is still there.
 
-    for touch in touches(graph, memory_of(run)):
-        print(touch.node.index, touch.pointer.access, owner(touch.allocation))
+for touch in touches(graph, memory_of(run)):
+    print(touch.node.index, touch.pointer.access, owner(touch.allocation))
 """
 
 import re

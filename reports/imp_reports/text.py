@@ -15,9 +15,11 @@ NOT_MEASURED = "-"
 MAX_ROWS = 20
 """Rows of one table before the reader is sent to the JSON document."""
 
-_INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-"""Controls, and marks that turn the direction of text: names and messages come from the program under test, and must
-neither move the cursor of a terminal nor show another text than they hold."""
+_INVISIBLE = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+)
+"""Controls, marks that turn the direction of text, and what no encoding or no XML has: names and messages come from the
+program under test, and must neither move the cursor of a terminal nor show another text than they hold."""
 
 
 def visible(text: str) -> str:

@@ -44,6 +44,8 @@ def _bars(title: str, labels: Iterable[str]) -> Bars:
     top = counted[0][1] if counted else 1
     return Bars(
         title=title,
-        bars=tuple(Bar(label=label, nodes=n, share=round(100 * n / top, 1)) for label, n in counted[:MAX_BARS]),
+        bars=tuple(
+            Bar(label=label, nodes=n, share=round(100 * n / top, 1)) for label, n in counted[:MAX_BARS]
+        ),
         left_out=sum(n for _, n in counted[MAX_BARS:]),
     )

@@ -95,7 +95,9 @@ def timing_chart(speed: Speed | None) -> TimingChart | None:
         eager="".join(f"M{n} {y(eager):.4g}h0" for n, (eager, _) in enumerate(pairs)),
         captured="".join(f"M{n} {y(captured):.4g}h0" for n, (_, captured) in enumerate(pairs)),
         links="".join(f"M{n} {y(eager):.4g}V{y(captured):.4g}" for n, (eager, captured) in enumerate(pairs)),
-        ticks=tuple(Tick(y=y(top * part), label=seconds(top * part) if part else "0") for part in (0, 0.5, 1)),
+        ticks=tuple(
+            Tick(y=y(top * part), label=seconds(top * part) if part else "0") for part in (0, 0.5, 1)
+        ),
     )
 
 
@@ -132,5 +134,6 @@ def _floor(calls: Sequence[CallComparison], low: int, high: int) -> str:
 def _ticks(low: int, high: int) -> tuple[Tick, ...]:
     every = -(-(high - low) // (_MAX_TICKS - 1))
     return tuple(
-        Tick(y=round(_y(10.0**power, low, high), 2), label=f"1e{power}") for power in range(low, high + 1, every)
+        Tick(y=round(_y(10.0**power, low, high), 2), label=f"1e{power}")
+        for power in range(low, high + 1, every)
     )

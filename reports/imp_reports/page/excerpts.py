@@ -49,6 +49,10 @@ class Sources:
         if not 1 <= site.line <= len(lines):
             return Excerpt(remark=f"source not shown: the file has {len(lines)} lines now")
         first, last = max(1, site.line - AROUND), min(len(lines), site.line + AROUND)
+        while first < site.line and not lines[first - 1].strip():
+            first += 1
+        while last > site.line and not lines[last - 1].strip():
+            last -= 1
         return Excerpt(
             lines=tuple(
                 ExcerptLine(number=number, text=lines[number - 1], hit=number == site.line)

@@ -1,7 +1,7 @@
 """Numbers of the record in a page, each with its place in the JSON document beside it, so that the two can be compared.
 
-    Facts(run)("/stages/0/seconds", "{:.2f}".format)
-    # <data value="1.5" data-run="/stages/0/seconds">1.50</data>
+Facts(run)("/stages/0/seconds", "{:.2f}".format)
+# <data value="1.5" data-run="/stages/0/seconds">1.50</data>
 """
 
 import json

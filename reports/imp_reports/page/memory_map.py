@@ -17,7 +17,7 @@ MAX_COLUMNS = 2000
 MAX_ROWS = 48
 MAX_LANES = 160
 
-_READ, _WRITE = "5v5", "0v10"
+_READ, _WRITE = "4v6", "0v10"
 _REMARKS: dict[Standing, str] = {
     "freed": "freed",
     "unmapped": "not mapped",
@@ -85,9 +85,7 @@ class _Owner:
     def row(self, step: int) -> Row:
         allocations = tuple(self.generations.values())
         named = next(iter(self.labels)) if len(self.labels) == 1 else self.label
-        sites = {
-            place(a.allocation_site): None for a in allocations if a.allocation_site is not None
-        }
+        sites = {place(a.allocation_site): None for a in allocations if a.allocation_site is not None}
         written = {node // step for node in self.written_at}
         read = {node // step for node in self.read_at} - written
         return Row(
@@ -98,7 +96,8 @@ class _Owner:
             bytes=size(sum(a.size_bytes for a in allocations)) if allocations else "",
             nodes=len(self.read_at | self.written_at),
             first_node=min(self.read_at | self.written_at),
-            site=", ".join(list(sites)[:3]) + (f" and {count(len(sites) - 3, 'line')} more" if len(sites) > 3 else ""),
+            site=", ".join(list(sites)[:3])
+            + (f" and {count(len(sites) - 3, 'line')} more" if len(sites) > 3 else ""),
             reads=_marks(read, _READ),
             writes=_marks(written, _WRITE),
         )

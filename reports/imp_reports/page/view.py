@@ -51,14 +51,17 @@ class FindingView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GraphView:
-    """A graph with its pictures; `map` is None where no arguments were read, or the map was left out."""
+    """A graph with its pictures; `map` is None where no arguments were read, or the map was left out.
+
+    `marked` are the nodes that findings name, each once: node, position of the finding, code.
+    """
 
     position: int
     name: str
     graph: GraphTrace
     bars: tuple[Bars, ...]
     map: MemoryMap | None
-    marked: tuple[tuple[int, str], ...]
+    marked: tuple[tuple[int, int, str], ...]
     hover: dict[str, Any] | None
 
 
@@ -140,11 +143,10 @@ def _graphs(run: Run, names: Mapping[str, str]) -> tuple[GraphView, ...]:
     views = []
     for position, graph in enumerate(run.graphs):
         picture = memory_map(graph, memory) if position in drawn else None
-        marked = tuple(
-            (finding.node, finding.code)
-            for finding in by_severity(run.findings)
-            if finding.graph == graph.key and finding.node is not None
-        )
+        marked: dict[int, tuple[int, int, str]] = {}
+        for place_in_record, finding in _ordered(run):
+            if finding.graph == graph.key and finding.node is not None:
+                marked.setdefault(finding.node, (finding.node, place_in_record, finding.code))
         views.append(
             GraphView(
                 position=position,
@@ -152,7 +154,7 @@ def _graphs(run: Run, names: Mapping[str, str]) -> tuple[GraphView, ...]:
                 graph=graph,
                 bars=census(graph),
                 map=picture,
-                marked=marked,
+                marked=tuple(marked.values()),
                 hover=None if picture is None else _hover(graph),
             )
         )
