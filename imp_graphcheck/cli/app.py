@@ -7,7 +7,9 @@ import typer
 
 import imp_graphcheck
 from imp_graphcheck.cli.capture import capture
+from imp_graphcheck.cli.diff import diff
 from imp_graphcheck.cli.doctor import doctor
+from imp_graphcheck.cli.inspect import inspect
 from imp_graphcheck.cli.report import report
 from imp_graphcheck.cli.selftest import selftest
 from imp_graphcheck.exit_codes import ExitCode
@@ -23,7 +25,7 @@ EXIT_MEANINGS = {
 
 EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code.value:>3}  {text}" for code, text in EXIT_MEANINGS.items())
 
-COMMANDS: tuple[Callable[..., None], ...] = (capture, report, selftest, doctor)
+COMMANDS: tuple[Callable[..., None], ...] = (capture, inspect, diff, report, selftest, doctor)
 
 app = typer.Typer(
     no_args_is_help=True,

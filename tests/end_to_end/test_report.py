@@ -1,6 +1,7 @@
 """`imp-graphcheck report` on a saved run, through the installed command."""
 
 import copy
+import csv
 import json
 import re
 import subprocess
@@ -8,6 +9,7 @@ from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
@@ -114,3 +116,47 @@ def test_a_run_of_version_1_is_read(run: Run, tmp_path: Path, saved: dict[str, A
     assert read["schema_version"] == 2
     assert read["graphs"][0]["sites"] == saved["graphs"][0]["sites"]
     assert read["graphs"][0]["nodes"][0]["launch"] == saved["graphs"][0]["nodes"][0]["launch"]
+
+
+def test_findings_as_a_table(run: Run, saved: dict[str, Any]) -> None:
+    done = run("report", "latest", "--format", "csv", "-o", "-")
+    rows = list(csv.DictReader(done.stdout.splitlines()))
+    assert [row["code"] for row in rows] == [finding["code"] for finding in saved["findings"]]
+    assert [row["message"] for row in rows] == [finding["message"] for finding in saved["findings"]]
+
+
+def test_findings_for_code_hosts(run: Run, saved: dict[str, Any]) -> None:
+    document = json.loads(run("report", "latest", "--format", "sarif", "-o", "-").stdout)
+    assert document["version"] == "2.1.0"
+    (only,) = document["runs"]
+    assert [result["ruleId"] for result in only["results"]] == [f["code"] for f in saved["findings"]]
+    assert {rule["id"] for rule in only["tool"]["driver"]["rules"]} >= {f["code"] for f in saved["findings"]}
+
+
+def test_findings_for_test_views(run: Run, saved: dict[str, Any]) -> None:
+    root = ElementTree.fromstring(run("report", "latest", "--format", "junit", "-o", "-").stdout)
+    cases = root.findall(".//testcase")
+    assert len(cases) > len(saved["calls"])
+    assert root.findall(".//failure")
+
+
+def test_findings_for_people(run: Run, saved: dict[str, Any]) -> None:
+    page = run("report", "latest", "--format", "md", "-o", "-").stdout
+    assert page.startswith("### Findings: running mean")
+    assert all(finding["code"] in page for finding in saved["findings"])
+
+
+def test_inspect_shows_nodes_and_who_owns_what_they_touch(run: Run, saved: dict[str, Any]) -> None:
+    done = run("inspect", "latest")
+    assert done.returncode == 0, done.stderr
+    assert "self.rows" in done.stdout
+    assert "aten.mean.dim" in done.stdout
+    assert f"{len(saved['graphs'][0]['nodes'])} node" in done.stdout
+
+
+def test_inspect_filters(run: Run, saved: dict[str, Any]) -> None:
+    document = json.loads(run("inspect", "latest", "--op", "mean", "--format", "json").stdout)
+    names = [node["node"]["name"] for graph in document["graphs"] for node in graph["nodes"]]
+    assert names == ["aten.mean.out"]
+    nothing = json.loads(run("inspect", "latest", "--op", "no_such_op", "--format", "json").stdout)
+    assert not any(graph["nodes"] for graph in nothing["graphs"])
