@@ -160,3 +160,12 @@ def test_inspect_filters(run: Run, saved: dict[str, Any]) -> None:
     assert names == ["aten.mean.out"]
     nothing = json.loads(run("inspect", "latest", "--op", "no_such_op", "--format", "json").stdout)
     assert not any(graph["nodes"] for graph in nothing["graphs"])
+
+
+def test_diff_of_a_run_with_itself_and_with_another(run: Run, tmp_path: Path, saved: dict[str, Any]) -> None:
+    first = str(Path(".graphcheck") / "runs" / saved["id"])
+    assert run("diff", first, first).returncode == 0
+    assert run("capture", f"{EXAMPLES / 'right.py'}:target", "--device", "sim", "-q").returncode == 0
+    other = run("diff", first, "latest")
+    assert other.returncode == 1
+    assert "GC301" in other.stdout
