@@ -9,6 +9,7 @@ import imp_graphcheck
 from imp_graphcheck.cli.capture import capture
 from imp_graphcheck.cli.diff import diff
 from imp_graphcheck.cli.doctor import doctor
+from imp_graphcheck.cli.explain import explain
 from imp_graphcheck.cli.inspect import inspect
 from imp_graphcheck.cli.report import report
 from imp_graphcheck.cli.selftest import selftest
@@ -25,7 +26,7 @@ EXIT_MEANINGS = {
 
 EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code.value:>3}  {text}" for code, text in EXIT_MEANINGS.items())
 
-COMMANDS: tuple[Callable[..., None], ...] = (capture, inspect, diff, report, selftest, doctor)
+COMMANDS: tuple[Callable[..., None], ...] = (capture, inspect, diff, report, explain, selftest, doctor)
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -13,8 +13,10 @@ from rich.console import Console
 from imp_graphcheck.record.finding import Finding
 from imp_graphcheck.record.run import Run, Speed
 from imp_graphcheck.record.site import Site
+from imp_reports.arguments import described
 from imp_reports.comparison import graph_names, print_calls, print_state
-from imp_reports.headline import VERDICT_STYLES, by_severity, cause, next_command, summary
+from imp_reports.headline import VERDICT_STYLES, by_severity, cause, next_command, readers, summary
+from imp_reports.ownership import memory_of
 from imp_reports.text import (
     MAX_ROWS,
     count,
@@ -51,6 +53,8 @@ def print_run(run: Run, directory: Path, console: Console) -> None:
     _print_notes(run, console)
     console.print()
     print_to_copy(console, f"saved: {directory / 'run.json'}")
+    for word, reader in readers(run, directory):
+        print_to_copy(console, f"{word}: {reader}")
     command = next_command(run)
     if command is not None:
         print_to_copy(console, f"next, {command}")
@@ -64,10 +68,10 @@ def _print_headline(run: Run, console: Console) -> None:
     for index, finding in enumerate(findings):
         if index == 1:
             print_title(console, "Further findings")
-        _print_finding(finding, console)
+        _print_finding(finding, run, console)
 
 
-def _print_finding(finding: Finding, console: Console) -> None:
+def _print_finding(finding: Finding, run: Run, console: Console) -> None:
     style = _SEVERITY_STYLES[finding.severity]
     print_line(
         console, (f"{finding.code} {finding.severity} {finding.confidence}", style), "  ", cause(finding)
@@ -79,6 +83,7 @@ def _print_finding(finding: Finding, console: Console) -> None:
         ("node", None if finding.node is None else str(finding.node)),
         ("kernel", finding.kernel),
         ("argument", finding.argument),
+        ("touches", _arguments(finding, run)),
         ("allocated", _in_function(finding.allocation_site)),
         ("freed", _in_function(finding.free_site)),
         ("launched", _in_function(finding.launch_site)),
@@ -88,6 +93,14 @@ def _print_finding(finding: Finding, console: Console) -> None:
             print_line(console, (f"  {word:<10}", "dim"), value)
     for consequence in finding.consequences:
         print_line(console, ("  then      ", "dim"), consequence)
+
+
+def _arguments(finding: Finding, run: Run) -> str | None:
+    """All arguments of the node that the finding names, by the names of what they point at."""
+    graph = next((graph for graph in run.graphs if graph.key == finding.graph), None)
+    if graph is None or finding.node is None or finding.node >= len(graph.nodes):
+        return None
+    return "; ".join(described(graph.nodes[finding.node], graph, memory_of(run))) or None
 
 
 def _in_function(site: Site | None) -> str | None:

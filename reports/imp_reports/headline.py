@@ -2,9 +2,11 @@
 
 import shlex
 from collections import Counter
+from pathlib import Path
 
 from imp_graphcheck.record.finding import SEVERITIES, Finding
 from imp_graphcheck.record.run import Run
+from imp_reports.comparison import graph_names
 from imp_reports.fold import AGREEING
 from imp_reports.text import count, place
 
@@ -57,6 +59,18 @@ def next_command(run: Run) -> str | None:
         case "clean" if run.target.device == "sim":
             return f"on a machine with an NVIDIA GPU: {shlex.join((*_without(run.command, '--device'), '--device', 'cuda'))}"
     return None
+
+
+def readers(run: Run, directory: Path) -> tuple[tuple[str, str], ...]:
+    """The commands that show more of this run, each with a word for what they show."""
+    where = shlex.quote(str(directory))
+    page = ("page", f"imp-graphcheck report {where}")
+    names, sizes = graph_names(run), {graph.key: len(graph.nodes) for graph in run.graphs}
+    for finding in by_severity(run.findings):
+        if finding.node is not None and finding.node < sizes.get(finding.graph or "", 0):
+            graph = names[finding.graph or ""]
+            return (("node", f"imp-graphcheck inspect {where} --graph {graph} --node {finding.node}"), page)
+    return (page,)
 
 
 def _evidence(run: Run) -> str:

@@ -178,8 +178,9 @@ def test_equal_state_is_one_line() -> None:
 
 
 def test_the_end_says_where_it_is_saved_and_what_to_run_next() -> None:
-    assert render(BROKEN)[-2:] == [
+    assert render(BROKEN)[-3:] == [
         f"saved: {DIRECTORY}/run.json",
+        f"page: imp-graphcheck report {DIRECTORY}",
         "next, after the change: imp-graphcheck capture qwen3-moe-tiny --device sim",
     ]
     assert render(CLEAN)[-1] == (
@@ -219,6 +220,7 @@ def test_a_bare_run_renders() -> None:
         "CLEAN  qwen3-moe-tiny on sim: 0 replays of 0 graphs",
         "",
         f"saved: {DIRECTORY}/run.json",
+        f"page: imp-graphcheck report {DIRECTORY}",
         "next, on a machine with an NVIDIA GPU: imp-graphcheck capture qwen3-moe-tiny --device cuda",
     ]
 
@@ -226,10 +228,13 @@ def test_a_bare_run_renders() -> None:
 @pytest.mark.parametrize("width", [60, 80, 120])
 @pytest.mark.parametrize("run", [CLEAN, BROKEN], ids=["clean", "broken"])
 def test_nothing_is_wider_than_the_terminal_or_cut(run: Run, width: int) -> None:
-    *lines, saved, command = map(without_escapes, render(run, width, terminal=True))
+    *lines, saved, page, command = map(without_escapes, render(run, width, terminal=True))
+    if lines[-1].startswith("saved: "):
+        saved, page = lines.pop(), saved
 
     assert max(map(len, lines)) <= width
     assert saved.startswith("saved: ")
+    assert "imp-graphcheck" in page
     assert command.startswith("next, ")
     text = " ".join(lines)
     for word in ("prefill", "memcpy", "tensors", "identical", "tokens/s"):

@@ -7,6 +7,7 @@ Facts(run)("/stages/0/seconds", "{:.2f}".format)
 import json
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 from markupsafe import Markup
@@ -16,7 +17,8 @@ from imp_reports.text import visible
 
 
 class Facts:
-    """Looks numbers up by JSON pointer (RFC 6901)."""
+    """Looks numbers up by JSON pointer (RFC 6901). In the page a pointer is percent-encoded, as in a URI fragment: the
+    names in it are those of the program under test."""
 
     def __init__(self, run: Run) -> None:
         self._document: Any = msgspec.to_builtins(run)
@@ -25,13 +27,13 @@ class Facts:
         """The value at `pointer`, written by `show`."""
         value = resolved(self._document, pointer)
         return Markup('<data value="{}" data-run="{}">{}</data>').format(
-            json.dumps(value), pointer, visible(show(value))
+            json.dumps(value), _encoded(pointer), visible(show(value))
         )
 
     def count(self, pointer: str) -> Markup:
         """How many elements there are at `pointer`."""
         number = len(resolved(self._document, pointer))
-        return Markup('<data value="{0}" data-count="{1}">{0}</data>').format(number, pointer)
+        return Markup('<data value="{0}" data-count="{1}">{0}</data>').format(number, _encoded(pointer))
 
 
 def resolved(document: Any, pointer: str) -> Any:
@@ -40,6 +42,10 @@ def resolved(document: Any, pointer: str) -> Any:
         name = step.replace("~1", "/").replace("~0", "~")
         document = document[int(name)] if isinstance(document, list | tuple) else document[name]
     return document
+
+
+def _encoded(pointer: str) -> str:
+    return quote(pointer, safe="/~")
 
 
 def step(name: str) -> str:
