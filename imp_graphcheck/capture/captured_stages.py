@@ -5,7 +5,6 @@ from dataclasses import replace
 
 from imp_engine.graph import Output
 from imp_engine.graph_runner import GraphRunner
-from imp_graphcheck.capture import state
 from imp_graphcheck.capture.census import remember_names
 from imp_graphcheck.capture.distance import distance
 from imp_graphcheck.capture.outputs import HostOutput, still_poisoned, tensors_of, to_host
@@ -14,6 +13,7 @@ from imp_graphcheck.capture.session import Answers, Session, entry, headline
 from imp_graphcheck.capture.words import counted
 from imp_graphcheck.checks.disturbance import check_recaptures
 from imp_graphcheck.checks.failures import check_capture_failure, check_replay_failure
+from imp_graphcheck.checks.numbers import judged
 from imp_graphcheck.record.run import CallComparison
 from imp_graphcheck.target import Call
 
@@ -48,10 +48,12 @@ def replay(session: Session, answers: Answers) -> None:
             session.restore()
             for call in _ordered(session, sweep):
                 outputs[f"sweep-{sweep}/{entry(call)}"] = _replayed(session, call, sweep, answers)
+                session.recorder.progress(
+                    lambda: {"calls": judged(session.comparisons), "replays": runner.counters.replays}
+                )
                 notes.step()
-            after = state.snapshot(session.program.state())
             base = answers.reversed_state if _is_reversed(session, sweep) else answers.state
-            session.states.extend(state.compare(base, after, sweep=sweep))
+            session.states.extend(session.compare_state(base, sweep=sweep))
         recaptures = runner.counters.captures - captures
         session.find(*check_recaptures(recaptures, SWEEPS * len(session.calls), reasons))
         _note_replays(session)

@@ -11,6 +11,7 @@ from dataclasses import replace
 import torch
 
 from imp_graphcheck.capture.outputs import HostOutput
+from imp_graphcheck.device.same_bytes import bytes_of, same_bytes
 from imp_graphcheck.record.run import Distance
 
 LEAST_CLASSES = 8
@@ -24,7 +25,7 @@ def distance(base: HostOutput, test: HostOutput) -> Distance:
     if _layout(base) != _layout(test):
         layouts = f"{_layout(test)} instead of {_layout(base)}"
         return Distance(max_abs_delta=None, mean_abs_delta=None, bit_equal=0.0, layouts=layouts)
-    if all(_same_bits(b, t) for b, t in zip(base, test, strict=True)):
+    if all(same_bytes(b, t) for b, t in zip(base, test, strict=True)):
         # The normal case, and figures over a large vocabulary cost a hundred times as much as this.
         return _no_distance(base)
     total = sum(tensor.numel() for tensor in base)
@@ -65,12 +66,6 @@ def _count(test: Callable[[torch.Tensor], torch.Tensor], output: HostOutput) -> 
     return sum(int(test(tensor).sum()) for tensor in floats)
 
 
-def _same_bits(base: torch.Tensor, test: torch.Tensor) -> bool:
-    if base.numel() == 0:
-        return True
-    return torch.equal(*(tensor.contiguous().reshape(-1).view(torch.uint8) for tensor in (base, test)))
-
-
 def _layout(output: HostOutput) -> str:
     return ", ".join(f"{str(t.dtype).removeprefix('torch.')}{list(t.shape)}" for t in output) or "nothing"
 
@@ -79,7 +74,7 @@ def _bit_equal(base: torch.Tensor, test: torch.Tensor) -> int:
     if base.numel() == 0:
         return 0
     width = base.element_size()
-    bits = [tensor.contiguous().reshape(-1).view(torch.uint8).view(-1, width) for tensor in (base, test)]
+    bits = [bytes_of(tensor).view(-1, width) for tensor in (base, test)]
     return int((bits[0] == bits[1]).all(dim=1).sum())
 
 

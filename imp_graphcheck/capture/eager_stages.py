@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from imp_graphcheck.capture import state
 from imp_graphcheck.capture.distance import distance
 from imp_graphcheck.capture.outputs import HostOutput, to_host
 from imp_graphcheck.capture.recorder import StageError, environment_of
@@ -36,7 +35,7 @@ def prewarm(session: Session) -> None:
     with session.recorder.stage("prewarm") as notes, _program_errors(session, "prewarm"):
         notes.detail = session.program.prewarm()
         session.device.synchronize()
-        session.start = state.snapshot(session.program.state())
+        session.start = session.snapshot()
 
 
 def warm_up(session: Session) -> None:
@@ -60,7 +59,7 @@ def eager(session: Session) -> Answers:
         for call in session.calls:
             answers.outputs[call.index] = _called(session, call)
             notes.step()
-        answers.state = state.snapshot(session.program.state())
+        answers.state = session.snapshot(like=session.start)
         values = sum(tensor.numel() for output in answers.outputs.values() for tensor in output)
         notes.detail = (
             f"{counted(len(session.calls), 'call')}, {counted(values, 'output value')}, "
@@ -85,7 +84,7 @@ def noise_floor(session: Session, answers: Answers) -> None:
     ):
         session.noise = _again(session, answers, session.reversed_calls if claimed else list(session.calls))
         session.reversible = claimed
-        answers.reversed_state = state.snapshot(session.program.state())
+        answers.reversed_state = session.snapshot(like=answers.state)
         if claimed and not _exact(session.noise):
             in_order = _again(session, answers, list(session.calls))
             if _largest(in_order) < _largest(session.noise):

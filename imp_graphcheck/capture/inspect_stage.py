@@ -8,7 +8,6 @@ by what has become of its allocation. Nothing is launched.
 from collections.abc import Hashable, Sequence
 
 from imp_engine.graph import CapturedGraph, Output
-from imp_graphcheck.capture import state
 from imp_graphcheck.capture.census import take_census
 from imp_graphcheck.capture.session import Session, headline
 from imp_graphcheck.capture.words import counted
@@ -64,12 +63,11 @@ def _observe(session: Session, call: Call) -> GraphTrace | None:
     launches: list[Launch] = []
     session.restore()  # what the first capture may have written must be written again to be seen
     session.program.prepare(call)
-    before = state.snapshot(session.program.state())
+    before = session.snapshot(like=session.start)
     observed = _captured_aside(session, call, launches)
     if observed is None:
         return None
-    after = state.snapshot(session.program.state())
-    session.find(*check_untouched(state.compare(before, after, sweep=0), graph=str(call.key)))
+    session.find(*check_untouched(session.compare_state(before, sweep=0), graph=str(call.key)))
     eager = session.eager_ops.get(call.key)
     if eager is not None:
         session.find(*check_work(_operations(eager), _operations(launches), graph=str(call.key)))

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from imp_engine.graph import Output
+from imp_graphcheck.device.same_bytes import bytes_of
 
 HostOutput = tuple[torch.Tensor, ...]
 """CPU copies of the tensors of one output, in order."""
@@ -33,4 +34,4 @@ def still_poisoned(tensor: torch.Tensor) -> bool:
     """Whether every byte of a host tensor is the poison byte."""
     if tensor.numel() == 0:
         return False
-    return bool((tensor.contiguous().reshape(-1).view(torch.uint8) == _POISON_BYTE).all())
+    return bool((bytes_of(tensor) == _POISON_BYTE).all())

@@ -1,4 +1,4 @@
-"""Keeps the record of a run: every change goes to disk at once, and every stage is announced."""
+"""Keeps the record of a run: changes go to disk at once, or soon, and every stage is announced."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -15,8 +15,12 @@ from imp_graphcheck import __version__
 from imp_graphcheck.capture.outputs import HostOutput
 from imp_graphcheck.child.events import Event, Progress, RunStarted, StageFinished, StageStarted
 from imp_graphcheck.errors import UsageError
+from imp_graphcheck.record.encoder import Encoder
 from imp_graphcheck.record.run import Run, Stage, StageStatus, Target
 from imp_graphcheck.record.store import save_run
+
+_SHARE_OF_SAVING = 0.05
+"""How much of a stage may go into saving what it has seen so far."""
 
 
 class StageError(Exception):
@@ -46,6 +50,8 @@ class Recorder:
         self._stages: tuple[Stage, ...] = ()
         self.directory: Path | None = None
         self.run: Run
+        self._encoder = Encoder()
+        self._save_again_at = 0.0
 
     def open(
         self, output: Path, *, target: Target, command: tuple[str, ...], environment: dict[str, str]
@@ -63,14 +69,18 @@ class Recorder:
             stages=self._stages,
         )
         self.directory = directory
-        save_run(self.run, directory)
+        self._save()
         self._send(RunStarted(str(directory)))
 
     def update(self, **changes: Any) -> None:
         """Change fields of the record and save it."""
         self.run = replace(self.run, **changes)
-        if self.directory is not None:
-            save_run(self.run, self.directory)
+        self._save()
+
+    def progress(self, changes: Callable[[], dict[str, Any]]) -> None:
+        """Change fields of the record in the middle of a stage; asked for them only if there is time to save it."""
+        if time.perf_counter() >= self._save_again_at:
+            self.update(**changes())
 
     def note(self, text: str) -> None:
         """Add a remark for the reader."""
@@ -109,6 +119,14 @@ class Recorder:
     def skip(self, name: str, why: str) -> None:
         """Note a stage that was not run."""
         self._add(Stage(name=name, status="skipped", seconds=0.0, detail=why))
+
+    def _save(self) -> None:
+        if self.directory is None:
+            return
+        started = time.perf_counter()
+        save_run(self.run, self.directory, self._encoder, durable=self.run.verdict != "running")
+        ended = time.perf_counter()
+        self._save_again_at = ended + (ended - started) / _SHARE_OF_SAVING
 
     def _finish(self, name: str, notes: StageNotes, started: float) -> None:
         seconds = time.perf_counter() - started

@@ -3,10 +3,11 @@
 from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
 
+from imp_graphcheck.capture import state
 from imp_graphcheck.capture.outputs import HostOutput
 from imp_graphcheck.capture.recorder import Recorder
 from imp_graphcheck.capture.settings import CaptureSettings
-from imp_graphcheck.capture.state import Snapshot, restore
+from imp_graphcheck.capture.state import Snapshot
 from imp_graphcheck.checks.failures import Failure
 from imp_graphcheck.device import Device
 from imp_graphcheck.device.blame import site_of_error
@@ -71,7 +72,15 @@ class Session:
 
     def restore(self) -> None:
         """Set the program's persistent state back to the start."""
-        restore(self.program.state(), self.start)
+        state.restore(self.program.state(), self.start)
+
+    def snapshot(self, like: Snapshot | None = None) -> Snapshot:
+        """The persistent state as it is now; what holds the same as in `like` is not copied again."""
+        return state.snapshot(self.device, self.program.state(), like)
+
+    def compare_state(self, base: Snapshot, *, sweep: int) -> tuple[StateComparison, ...]:
+        """The persistent state as it is now, against `base`."""
+        return state.compare(self.device, base, self.program.state(), sweep=sweep)
 
     def find(self, *findings: Finding) -> None:
         """Add findings, each once.

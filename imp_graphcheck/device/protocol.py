@@ -118,6 +118,17 @@ class Device(Protocol):
         """Whether the memory of `tensor` belongs to the private pool of `graph`."""
         ...
 
+    def host_copy(self, tensor: torch.Tensor) -> torch.Tensor:
+        """A copy of `tensor` on the host, from where it can be set back fast. Waits for the device."""
+        ...
+
+    def holds(self, tensor: torch.Tensor, copy: torch.Tensor) -> bool:
+        """Whether `tensor` still holds the bytes of `copy`, which `host_copy` made of it.
+
+        Takes nothing out of the program's memory pools.
+        """
+        ...
+
     def poison(self, tensor: torch.Tensor) -> None:
         """Set every byte that `tensor` covers to 0xFF (NaN as a float, -1 as an integer), in stream order."""
         ...

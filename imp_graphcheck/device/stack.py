@@ -2,7 +2,6 @@
 
 import os
 import sys
-from functools import lru_cache
 from pathlib import Path
 from types import CodeType, FrameType
 
@@ -11,7 +10,10 @@ import torch
 from imp_graphcheck.record.site import Frame, Site
 
 RawStack = tuple[tuple[CodeType, int], ...]
-"""Innermost first: code object and line number of each frame."""
+"""Innermost first: code object and last instruction of each frame. To find the line takes longer than all the rest."""
+
+Identity = tuple[tuple[int, int], ...]
+"""A stack that can be looked up: to hash a code object is to hash all its instructions."""
 
 MAX_FRAMES = 24
 
@@ -28,17 +30,38 @@ def take_stack(skip: int = 1) -> RawStack:
         frame = frame.f_back if frame is not None else None
     frames: list[tuple[CodeType, int]] = []
     while frame is not None and len(frames) < MAX_FRAMES:
-        frames.append((frame.f_code, frame.f_lineno))
+        frames.append((frame.f_code, frame.f_lasti))
         frame = frame.f_back
     return tuple(frames)
 
 
-@lru_cache(maxsize=1 << 14)
+_known: dict[Identity, tuple[RawStack, Site | None]] = {}
+"""With the stack itself: an identity is worth something while its code objects live."""
+
+
+def identity(stack: RawStack) -> Identity:
+    """Equal for stacks of the same places of the same code."""
+    return tuple([(id(code), instruction) for code, instruction in stack])
+
+
 def site_of(stack: RawStack) -> Site | None:
     """The site a stack stands for; None for an empty stack. Equal stacks, of which graphs hold thousands, share one."""
-    return site_of_frames(
-        tuple(Frame(file=code.co_filename, line=line, function=code.co_qualname) for code, line in stack)
-    )
+    key = identity(stack)
+    known = _known.get(key)
+    if known is None:
+        frames = tuple(
+            Frame(file=code.co_filename, line=_line(code, instruction), function=code.co_qualname)
+            for code, instruction in stack
+        )
+        known = _known[key] = (stack, site_of_frames(frames))
+    return known[1]
+
+
+def _line(code: CodeType, instruction: int) -> int:
+    for start, end, line in code.co_lines():
+        if start <= instruction < end and line is not None:
+            return line
+    return code.co_firstlineno
 
 
 def site_of_frames(frames: tuple[Frame, ...]) -> Site | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from imp_graphcheck.errors import UsageError
+from imp_graphcheck.record.encoder import Encoder
 from imp_graphcheck.record.run import SCHEMA_VERSION, Run
 from imp_graphcheck.record.upgrade import upgraded
 
@@ -17,14 +18,19 @@ RUN_FILE = "run.json"
 LATEST = "latest"
 
 
-def save_run(run: Run, directory: Path) -> Path:
-    """Write `run` to `directory/run.json` atomically and return the path. Raises OSError."""
+def save_run(run: Run, directory: Path, encoder: Encoder | None = None, *, durable: bool = True) -> Path:
+    """Write `run` to `directory/run.json` atomically and return the path. Raises OSError.
+
+    Whoever saves a run again and again brings an encoder along. Every save outlives the process; a `durable` one
+    outlives the machine.
+    """
     path = directory / RUN_FILE
     temporary = directory / f".{RUN_FILE}.{os.getpid()}"
     with temporary.open("wb") as file:
-        file.write(encode_run(run))
+        file.write((encoder or Encoder()).encode(run))
         file.flush()
-        os.fsync(file.fileno())
+        if durable:
+            os.fsync(file.fileno())
     temporary.replace(path)
     return path
 
@@ -65,8 +71,8 @@ def decode_run(data: bytes, *, origin: str) -> Run:
 
 
 def encode_run(run: Run) -> bytes:
-    """One JSON document, indented, ending in a newline."""
-    return msgspec.json.format(msgspec.json.encode(run), indent=2) + b"\n"
+    """One JSON document, as it stands on disk."""
+    return Encoder().encode(run)
 
 
 def point_latest(directory: Path) -> None:

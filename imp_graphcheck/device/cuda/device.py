@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from imp_graphcheck.device.cuda import description, errors, memory_history, poison, pools
+from imp_graphcheck.device.cuda import description, errors, memory_history, page_locked, poison, pools
 from imp_graphcheck.device.cuda.capture_marks import CaptureMarks
 from imp_graphcheck.device.cuda.collector import paused_collector
 from imp_graphcheck.device.cuda.driver_memory import DriverMemory
@@ -21,6 +21,7 @@ from imp_graphcheck.device.cuda.node_builder import build_nodes
 from imp_graphcheck.device.cuda.pointer_finder import PointerFinder
 from imp_graphcheck.device.op_trace import Launch
 from imp_graphcheck.device.protocol import DeviceError, GraphUnreadableError
+from imp_graphcheck.device.same_bytes import same_bytes
 from imp_graphcheck.record.graph import GraphTrace
 from imp_graphcheck.record.memory import Allocation
 
@@ -116,6 +117,13 @@ class CudaDevice:
     def owns(self, graph: Any, tensor: torch.Tensor) -> bool:
         return pools.contains(pools.pool_segments(graph), tensor.data_ptr())
 
+    def host_copy(self, tensor: torch.Tensor) -> torch.Tensor:
+        return page_locked.host_copy(tensor)
+
+    def holds(self, tensor: torch.Tensor, copy: torch.Tensor) -> bool:
+        with torch.cuda.use_mem_pool(self._own_pool):
+            return same_bytes(tensor, copy.to(tensor.device))
+
     def poison(self, tensor: torch.Tensor) -> None:
         poison.poison(tensor)
 
@@ -125,6 +133,11 @@ class CudaDevice:
     @cached_property
     def _driver(self) -> GraphDriver:
         return open_driver()
+
+    @cached_property
+    def _own_pool(self) -> Any:
+        """Where the tool's own tensors lie: they must not get a block that the program gave back."""
+        return torch.cuda.MemPool()
 
     @cached_property
     def _driver_memory(self) -> DriverMemory:

@@ -22,7 +22,7 @@ from imp_graphcheck.device.cuda.collector import paused_collector
 from imp_graphcheck.device.cuda.life import Life, Where
 from imp_graphcheck.device.cuda.memory_history import Drained, Event, Segment
 from imp_graphcheck.device.cuda.pools import UNKNOWN_POOL, pool_name
-from imp_graphcheck.device.cuda.sites import site_of_recorded
+from imp_graphcheck.device.cuda.sites import RecordedSites
 from imp_graphcheck.record.memory import Allocation
 
 _GRANULE = 512
@@ -36,6 +36,7 @@ class Journal:
         self.lives: dict[int, Life] = {}
         self.addresses = AddressMap()
         self._device = device
+        self._sites = RecordedSites()
         self._generations = count(1)
         self._live: dict[int, Life] = {}
         self._unplaced: list[Life] = []
@@ -130,7 +131,7 @@ class Journal:
             occupied_bytes=occupied or -(-size // _GRANULE) * _GRANULE,
             began=self._mark if event is not None else 0,
             pool=pool_name(tuple(event["pool_id"])) if event is not None and "pool_id" in event else None,
-            allocated=_where(event),
+            allocated=self._where(event),
         )
         self.lives[life.generation] = life
         self._live[address] = life
@@ -140,7 +141,7 @@ class Journal:
 
     def _end(self, life: Life, event: Event | None = None) -> None:
         life.live, life.ended = False, self._mark
-        life.freed = _where(event)
+        life.freed = self._where(event)
         self._live.pop(life.address, None)
 
     def _reconcile(self, segments: Sequence[Segment]) -> None:
@@ -166,15 +167,14 @@ class Journal:
             life = None
         if life is None:
             life = self._begin(address, size, occupied=occupied)
-            life.allocated = _where(block)
+            life.allocated = self._where(block)
+
+    def _where(self, event: Event | None) -> Where:
+        frames = event.get("frames") if event is not None else None
+        return partial(self._sites.of, frames) if frames else None
 
     def _pool_at(self, address: int) -> str | None:
         place = bisect_right(self._segments, address, key=itemgetter(0)) - 1
         if place < 0 or address >= self._segments[place][1]:
             return None
         return self._segments[place][2]
-
-
-def _where(event: Event | None) -> Where:
-    frames = event.get("frames") if event is not None else None
-    return partial(site_of_recorded, frames) if frames else None

@@ -10,6 +10,7 @@ import torch
 
 from imp_graphcheck.device.op_trace import Launch as OpLaunch
 from imp_graphcheck.device.protocol import DeviceError
+from imp_graphcheck.device.same_bytes import same_bytes
 from imp_graphcheck.device.sim import backend
 from imp_graphcheck.device.sim.arguments import DEVICE_TYPE
 from imp_graphcheck.device.sim.errors import Fault, RuntimeCode, SimError, SimLibraryError
@@ -119,6 +120,12 @@ class SimDevice:
     def owns(self, graph: CUDAGraph, tensor: torch.Tensor) -> bool:
         segment = current_gpu().allocator.segment_at(tensor.data_ptr())
         return segment is not None and segment.pool == graph.pool()
+
+    def host_copy(self, tensor: torch.Tensor) -> torch.Tensor:
+        return tensor.detach().to("cpu", copy=True)
+
+    def holds(self, tensor: torch.Tensor, copy: torch.Tensor) -> bool:
+        return same_bytes(tensor.to("cpu"), copy)
 
     def poison(self, tensor: torch.Tensor) -> None:
         size = span_bytes(tuple(tensor.shape), tensor.stride(), tensor.dtype)

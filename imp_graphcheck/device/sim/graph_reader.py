@@ -11,12 +11,12 @@ from typing import Any
 
 import torch
 
+from imp_graphcheck.device.launch_sites import LaunchSites
 from imp_graphcheck.device.op_trace import Launch as OpLaunch
 from imp_graphcheck.device.op_trace import launch_of_node
 from imp_graphcheck.device.sim.capture import GraphNode
 from imp_graphcheck.device.sim.owners import Owner
 from imp_graphcheck.device.sim.work import Copy, Launch, Operand
-from imp_graphcheck.device.stack import RawStack, site_of
 from imp_graphcheck.record.graph import Access, Node, Param, Pointer
 from imp_graphcheck.record.site import Site
 
@@ -31,23 +31,15 @@ def read_nodes(
     nodes: Sequence[GraphNode], launches: Sequence[OpLaunch]
 ) -> tuple[tuple[Node, ...], tuple[Site, ...]]:
     """The nodes, and the launching lines that they name by index."""
-    sites: dict[Site, int] = {}
-    by_stack: dict[RawStack, int | None] = {}
+    lines = LaunchSites()
     operators = launch_of_node(launches)
-
-    def launch_index(stack: RawStack) -> int | None:
-        if stack not in by_stack:
-            site = site_of(stack)
-            by_stack[stack] = None if site is None else sites.setdefault(site, len(sites))
-        return by_stack[stack]
-
     read = tuple(
         _node(
-            node, launch_index(node.work.stack), operators[node.index].op if node.index in operators else None
+            node, lines.index(node.work.stack), operators[node.index].op if node.index in operators else None
         )
         for node in nodes
     )
-    return read, tuple(sites)
+    return read, lines.sites
 
 
 def _node(node: GraphNode, launch: int | None, op: str | None) -> Node:

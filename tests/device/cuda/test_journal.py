@@ -139,12 +139,14 @@ def test_live_blocks_of_a_pool(journal: Journal) -> None:
 def test_stacks_are_read_once(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[Any] = []
     monkeypatch.setattr(
-        "imp_graphcheck.device.cuda.journal.site_of_recorded", lambda frames: calls.append(1) or None
+        "imp_graphcheck.device.cuda.sites.site_of_recorded", lambda frames: calls.append(1) or None
     )
-    here = segment(4096, 512, (0, 0), block(4096, 512, frames=[frame("/app/model.py", 1)]))
-    journal.read(Drained([event("alloc", 4096, 512)], [here]))
+    line = frame("/app/model.py", 1)
+    blocks = [block(4096, 512, frames=[line]), block(4608, 512, frames=[line])]
+    journal.read(Drained([], [segment(4096, 1024, (0, 0), *blocks)]))
     assert not calls, "nobody has asked"
     journal.now(1)
+    journal.now(2)
     assert len(calls) == 1
 
 
