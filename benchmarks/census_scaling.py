@@ -16,10 +16,10 @@ import msgspec
 import torch
 
 from imp_graphcheck.checks.drift import check_drift
-from imp_graphcheck.checks.lifetimes import check_lifetimes, check_transients, uses_by_generation
+from imp_graphcheck.checks.lifetimes import check_lifetimes, check_transients
 from imp_graphcheck.device import Device, open_device
 from imp_graphcheck.device.op_trace import OpTrace
-from imp_graphcheck.record.graph import GraphTrace
+from imp_graphcheck.record.graph import GraphTrace, generations_in
 
 SIZES = (100, 300, 1000, 3000, 10_000)
 
@@ -79,7 +79,7 @@ def _captured(device: Device, size: int) -> tuple[object, list]:
 
 
 def _check(device: Device, graph: object, trace: GraphTrace) -> tuple:
-    memory = device.allocations(uses_by_generation((trace,)).keys())
+    memory = device.allocations(generations_in((trace,)))
     memory.update(device.live_in_pool(graph))
     return (
         *check_lifetimes((trace,), memory),

@@ -3,10 +3,10 @@
 from collections.abc import Hashable
 from dataclasses import replace
 
-from imp_engine.graph import Output
 from imp_engine.graph_runner import GraphRunner
 from imp_graphcheck.capture.census import remember_names
 from imp_graphcheck.capture.distance import distance
+from imp_graphcheck.capture.forward import marked
 from imp_graphcheck.capture.outputs import HostOutput, still_poisoned, tensors_of, to_host
 from imp_graphcheck.capture.recorder import StageError
 from imp_graphcheck.capture.session import Answers, Session, entry, headline
@@ -84,7 +84,7 @@ def _captured(session: Session, call: Call) -> None:
     program = session.program
     try:
         program.prepare(call)
-        program.runner.capture(call.key, lambda: _marked(session, call))
+        program.runner.capture(call.key, lambda: marked(session, call))
         session.device.synchronize()
         remember_names(session)
         program.between(call)
@@ -95,14 +95,6 @@ def _captured(session: Session, call: Call) -> None:
         session.dead = session.is_dead(error)
         if session.dead:
             raise StageError(f"capture of {call.key}: {headline(error)}") from error
-
-
-def _marked(session: Session, call: Call) -> Output:
-    """`forward`, between two counts of the nodes: they tell later which allocations the nodes could have known."""
-    session.device.captured_nodes()
-    output = session.program.forward(call)
-    session.device.captured_nodes()
-    return output
 
 
 def _replayed(session: Session, call: Call, sweep: int, answers: Answers) -> HostOutput:

@@ -3,12 +3,17 @@
 Everything here reads records of the device and objects of the program; nothing is launched.
 """
 
+from bisect import bisect_left
 from dataclasses import replace
+from operator import attrgetter
 
 from imp_graphcheck.capture.session import Session
-from imp_graphcheck.checks.lifetimes import Moved, check_lifetimes, check_transients, uses_by_generation
+from imp_graphcheck.checks.lifetimes import Moved, check_lifetimes, check_transients
+from imp_graphcheck.record.graph import generations_in
 from imp_graphcheck.record.memory import Allocation
 from imp_graphcheck.target.owners import Owner, owners
+
+_MOST_NAMES = 3
 
 
 def remember_names(session: Session) -> None:
@@ -19,18 +24,28 @@ def remember_names(session: Session) -> None:
 def take_census(session: Session) -> None:
     """Judge every pointer of every graph by what has become of its allocation; findings go into the record."""
     graphs = session.recorder.run.graphs
-    memory = session.device.allocations(uses_by_generation(graphs).keys())
+    memory = session.device.allocations(generations_in(graphs))
     for captured in session.program.runner.captured.values():
         memory.update(session.device.live_in_pool(captured.graph))
-    named = {generation: _with_names(allocation, session.names) for generation, allocation in memory.items()}
+    named = _with_names(memory, session.names)
     session.find(*check_lifetimes(graphs, named, moved=_moved(session)))
     session.find(*check_transients(graphs, named))
     session.recorder.update(memory=tuple(named.values()), findings=tuple(session.findings))
 
 
-def _with_names(allocation: Allocation, names: tuple[Owner, ...]) -> Allocation:
-    held = [name.name for name in names if allocation.address <= name.address < allocation.end]
-    return replace(allocation, names=tuple(dict.fromkeys(held))[:3])
+def _with_names(memory: dict[int, Allocation], names: tuple[Owner, ...]) -> dict[int, Allocation]:
+    """The allocations with the places of the program that held a tensor in them."""
+    ordered = sorted(names, key=attrgetter("address"))
+    addresses = [name.address for name in ordered]
+
+    def named(allocation: Allocation) -> Allocation:
+        first, last = bisect_left(addresses, allocation.address), bisect_left(addresses, allocation.end)
+        if first == last:
+            return allocation
+        held = dict.fromkeys(name.name for name in ordered[first:last])
+        return replace(allocation, names=tuple(held)[:_MOST_NAMES])
+
+    return {generation: named(allocation) for generation, allocation in memory.items()}
 
 
 def _moved(session: Session) -> tuple[Moved, ...]:

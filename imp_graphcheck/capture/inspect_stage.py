@@ -2,13 +2,15 @@
 
 For each key: a second capture of the same call, observed, tells who launched what, what escaped, and which words are
 pointers; a third, of another call of the key, shows what is frozen. Both are thrown away. Then every pointer is judged
-by what has become of its allocation. Nothing is launched.
+by what has become of its allocation. Nothing is launched. What is made here stays to the end, so the garbage collector
+would only look at all of it again and again.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 from imp_engine.graph import CapturedGraph, Output
 from imp_graphcheck.capture.census import take_census
+from imp_graphcheck.capture.forward import marked, observed
 from imp_graphcheck.capture.session import Session, headline
 from imp_graphcheck.capture.words import counted
 from imp_graphcheck.checks.annotate import annotated
@@ -16,13 +18,13 @@ from imp_graphcheck.checks.confirm import confirm
 from imp_graphcheck.checks.disturbance import check_untouched
 from imp_graphcheck.checks.drift import check_drift
 from imp_graphcheck.checks.failures import check_capture_failure
-from imp_graphcheck.checks.lifetimes import uses_by_generation
 from imp_graphcheck.checks.work import Operation, check_work
 from imp_graphcheck.device import GraphUnreadableError
-from imp_graphcheck.device.op_trace import Launch, OpTrace
+from imp_graphcheck.device.collector import paused_collector
+from imp_graphcheck.device.op_trace import Launch
 from imp_graphcheck.device.stack import site_of
 from imp_graphcheck.record.finding import Finding
-from imp_graphcheck.record.graph import GraphTrace
+from imp_graphcheck.record.graph import GraphTrace, generations_in
 from imp_graphcheck.target import Call
 
 
@@ -30,13 +32,13 @@ def inspect(session: Session) -> None:
     """Read, compare, judge; findings go into the record before the first replay."""
     captured = session.program.runner.captured
     calls = [call for call in session.first_calls if call.key in captured]
-    with session.recorder.stage("inspect", len(calls)) as notes:
-        session.recorder.update(graphs=tuple(_read(session, graph) for graph in captured.values()))
+    with session.recorder.stage("inspect", len(calls)) as notes, paused_collector():
+        session.recorder.remember(graphs=tuple(_read(session, graph) for graph in captured.values()))
         take_census(session)
         for call in calls:
-            observed = _observe(session, call)
-            if observed is not None:
-                _compare_with_another_call(session, call, observed)
+            seen = _observe(session, call)
+            if seen is not None:
+                _compare_with_another_call(session, call, seen)
             notes.step()
         take_census(session)
         graphs = session.recorder.run.graphs
@@ -64,50 +66,49 @@ def _observe(session: Session, call: Call) -> GraphTrace | None:
     session.restore()  # what the first capture may have written must be written again to be seen
     session.program.prepare(call)
     before = session.snapshot(like=session.start)
-    observed = _captured_aside(session, call, launches)
-    if observed is None:
+    seen = _captured_aside(session, call, lambda: observed(session, call, launches), launches)
+    if seen is None:
         return None
     session.find(*check_untouched(session.compare_state(before, sweep=0), graph=str(call.key)))
     eager = session.eager_ops.get(call.key)
     if eager is not None:
         session.find(*check_work(_operations(eager), _operations(launches), graph=str(call.key)))
     base = _trace_of(session, call.key)
-    memory = session.device.allocations(uses_by_generation((base, observed)).keys())
-    _replace_trace(session, confirm(annotated(base, observed), observed, memory))
-    return observed
+    memory = session.device.allocations(generations_in((base, seen)))
+    _replace_trace(session, confirm(annotated(base, seen), seen, memory))
+    return seen
 
 
-def _compare_with_another_call(session: Session, call: Call, observed: GraphTrace) -> None:
-    """GC301 to GC306 for a key that serves several calls.
+def _compare_with_another_call(session: Session, call: Call, seen: GraphTrace) -> None:
+    """GC301 to GC306 for a key that serves several calls: the graph against that of the call that differs most.
 
     Before anything is said, both calls are captured once more: what differs between captures of one call is not the
     call's doing, and what is must come out the same again.
     """
     other = _most_different(session, call)
-    theirs = None if other is None else _captured_aside(session, other, [])
+    theirs = None if other is None else _again(session, other)
     if other is None or theirs is None:
         return
-    controls = [_trace_of(session, call.key)]
-    findings = _drift(session, (call, other), (observed, theirs), controls, [])
+    findings = _drift(session, (call, other), theirs, [seen], [])
     if findings:
-        again = _captured_aside(session, call, [])
-        repeat = _captured_aside(session, other, [])
+        again, repeat = _again(session, call), _again(session, other)
         if again is not None and repeat is not None:
-            findings = _drift(session, (call, other), (observed, theirs), [*controls, again], [repeat])
+            findings = _drift(session, (call, other), theirs, [seen, again], [repeat])
     session.find(*findings)
 
 
 def _drift(
     session: Session,
     calls: tuple[Call, Call],
-    traces: tuple[GraphTrace, GraphTrace],
+    theirs: GraphTrace,
     controls: list[GraphTrace],
     repeats: list[GraphTrace],
 ) -> tuple[Finding, ...]:
-    everything = (*traces, *controls, *repeats)
+    base = _trace_of(session, calls[0].key)
     return check_drift(
-        *traces,
-        session.device.allocations(uses_by_generation(everything).keys()),
+        base,
+        theirs,
+        session.device.allocations(generations_in((base, theirs, *controls, *repeats))),
         base_facts=calls[0].facts,
         other_facts=calls[1].facts,
         controls=controls,
@@ -115,12 +116,19 @@ def _drift(
     )
 
 
-def _captured_aside(session: Session, call: Call, launches: list[Launch]) -> GraphTrace | None:
+def _again(session: Session, call: Call) -> GraphTrace | None:
+    """One more capture of `call`, as the program would make it."""
+    return _captured_aside(session, call, lambda: marked(session, call))
+
+
+def _captured_aside(
+    session: Session, call: Call, forward: Callable[[], Output], launches: Sequence[Launch] = ()
+) -> GraphTrace | None:
     """A capture of `call` that is read and dropped; None where it fails, which is a finding, or cannot be read."""
     program = session.program
     try:
         program.prepare(call)
-        captured = program.runner.capture_unfiled(call.key, lambda: _observed(session, call, launches))
+        captured = program.runner.capture_unfiled(call.key, forward)
         session.device.synchronize()
     except Exception as error:  # noqa: BLE001 - whatever the program raises is the finding
         session.find(check_capture_failure(session.failure(error, f"{call.key} ({call.label})")))
@@ -148,25 +156,13 @@ def _read(session: Session, captured: CapturedGraph, launches: Sequence[Launch] 
         )
 
 
-def _observed(session: Session, call: Call, launches: list[Launch]) -> Output:
-    device = session.device
-    trace = OpTrace(
-        device.kind, device.captured_nodes, device.module.is_current_stream_capturing, device.observe
-    )
-    try:
-        with trace:
-            return session.program.forward(call)
-    finally:
-        launches.extend(trace.launches)
-
-
 def _trace_of(session: Session, key: Hashable) -> GraphTrace:
     return next(graph for graph in session.recorder.run.graphs if graph.key == str(key))
 
 
 def _replace_trace(session: Session, trace: GraphTrace) -> None:
     graphs = tuple(trace if graph.key == trace.key else graph for graph in session.recorder.run.graphs)
-    session.recorder.update(graphs=graphs)
+    session.recorder.remember(graphs=graphs)
 
 
 def _most_different(session: Session, first: Call) -> Call | None:

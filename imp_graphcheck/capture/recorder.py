@@ -74,8 +74,12 @@ class Recorder:
 
     def update(self, **changes: Any) -> None:
         """Change fields of the record and save it."""
-        self.run = replace(self.run, **changes)
+        self.remember(**changes)
         self._save()
+
+    def remember(self, **changes: Any) -> None:
+        """Change fields of the record that the next save takes along."""
+        self.run = replace(self.run, **changes)
 
     def progress(self, changes: Callable[[], dict[str, Any]]) -> None:
         """Change fields of the record in the middle of a stage; asked for them only if there is time to save it."""

@@ -8,6 +8,7 @@ number does not.
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from operator import is_
 
 from imp_graphcheck.record.graph import GraphTrace, Node, Param, Pointer
 from imp_graphcheck.record.memory import Allocation
@@ -27,9 +28,10 @@ def confirm(base: GraphTrace, other: GraphTrace, memory: Mapping[int, Allocation
     theirs = dict(_pointers(other))
     mine = dict(_pointers(base))
     alike = _alike(base, other)
-    partners = _partners(mine, theirs, alike, memory)
-    nodes = tuple(_node(node, theirs, partners) if node.index in alike else node for node in base.nodes)
-    return replace(base, nodes=nodes)
+    judge = _Judge(theirs, _partners(mine, theirs, alike, memory))
+    return replace(
+        base, nodes=tuple(judge.node(node) if node.index in alike else node for node in base.nodes)
+    )
 
 
 def _pointers(graph: GraphTrace) -> Iterator[tuple[Place, Pointer]]:
@@ -85,33 +87,53 @@ def _fit(first: int, second: int, memory: Mapping[int, Allocation]) -> bool:
     )
 
 
-def _node(node: Node, theirs: Mapping[Place, Pointer], partners: Mapping[int, int]) -> Node:
-    if not any(param.pointers for param in node.params):
-        return node
-    return replace(
-        node,
-        params=tuple(
-            _param(param, (node.index, place), theirs, partners) if param.pointers else param
-            for place, param in enumerate(node.params)
-        ),
-    )
+class _Judge:
+    """Puts what is known of each pointer into the nodes. Equal pointers, of which graphs hold thousands, stay one object."""
 
+    def __init__(self, theirs: Mapping[Place, Pointer], partners: Mapping[int, int]) -> None:
+        self._theirs = theirs
+        self._partners = partners
+        self._made: dict[tuple[int, bool], Pointer] = {}
+        """By the identity of the pointer that was judged, which its graph keeps alive."""
 
-def _param(
-    param: Param, at: tuple[int, int], theirs: Mapping[Place, Pointer], partners: Mapping[int, int]
-) -> Param:
-    pointers = tuple(
-        replace(pointer, confirmed=_judged(pointer, theirs.get((*at, pointer.offset)), partners))
-        for pointer in param.pointers
-    )
-    return replace(param, pointers=pointers)
+    def node(self, node: Node) -> Node:
+        params = tuple(
+            [
+                self._param(param, node.index, place) if param.pointers else param
+                for place, param in enumerate(node.params)
+            ]
+        )
+        return node if all(map(is_, params, node.params)) else replace(node, params=params)
 
+    def _param(self, param: Param, index: int, place: int) -> Param:
+        pointers = tuple(
+            [self._judged(pointer, (index, place, pointer.offset)) for pointer in param.pointers]
+        )
+        if all(map(is_, pointers, param.pointers)):
+            return param
+        return Param(name=param.name, data=param.data, pointers=pointers)
 
-def _judged(pointer: Pointer, twin: Pointer | None, partners: Mapping[int, int]) -> bool | None:
-    if pointer.confirmed is not None or pointer.generation is None:
-        return pointer.confirmed
-    if twin is None:
-        return False
-    if twin.generation is None or (twin.generation, twin.address) == (pointer.generation, pointer.address):
-        return None
-    return twin.displacement == pointer.displacement and partners.get(pointer.generation) == twin.generation
+    def _judged(self, pointer: Pointer, at: Place) -> Pointer:
+        confirmed = self._confirmed(pointer, self._theirs.get(at))
+        if confirmed is pointer.confirmed or confirmed is None:
+            return pointer
+        key = (id(pointer), confirmed)
+        made = self._made.get(key)
+        if made is None:
+            made = self._made[key] = replace(pointer, confirmed=confirmed)
+        return made
+
+    def _confirmed(self, pointer: Pointer, twin: Pointer | None) -> bool | None:
+        if pointer.confirmed is not None or pointer.generation is None:
+            return pointer.confirmed
+        if twin is None:
+            return False
+        if twin.generation is None or (twin.generation, twin.address) == (
+            pointer.generation,
+            pointer.address,
+        ):
+            return None
+        return (
+            twin.displacement == pointer.displacement
+            and self._partners.get(pointer.generation) == twin.generation
+        )

@@ -5,16 +5,14 @@ into each graph's own pool, which lie elsewhere by design; pointers into the sam
 bytes of a pointer word themselves.
 """
 
-import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from imp_graphcheck.checks.changed_words import changed_words
 from imp_graphcheck.record.finding import Finding
-from imp_graphcheck.record.graph import GraphTrace, Node, Param, Pointer
+from imp_graphcheck.record.graph import GraphTrace, Node, Param
 from imp_graphcheck.record.memory import Allocation
 from imp_graphcheck.rules import RULES
-
-_LARGEST_PLAUSIBLE = 1 << 48
 
 Facts = Mapping[str, int | float | str | bool]
 """What a call is, in the program's own words: `{"q_offset": 512, "tokens": 256}`."""
@@ -59,13 +57,10 @@ def check_drift(
     if divergence is not None:
         findings = [_finding(base, divergence, missing)]
     else:
-        noise = [_aspects_by_node(base, control, memory) for control in controls]
-        again = [_aspects_by_node(base, repeat, memory) for repeat in repeats]
-        found = _aspects_by_node(base, other, memory)
-        findings = [
-            _finding(base, difference, missing)
-            for difference in _differences(base, found, noise, again).values()
-        ]
+        found = _settled(base, other, memory, controls, repeats)
+        for word in changed_words(base, other, controls=controls, repeats=repeats):
+            found.setdefault(word.node, {})["word", word.param, word.offset] = word.detail
+        findings = [_finding(base, difference, missing) for difference in _differences(base, found)]
     if findings:
         findings.append(_incomplete_key(base, findings[0], missing))
     return tuple(findings)
@@ -97,33 +92,77 @@ def _first_divergence(base: GraphTrace, other: GraphTrace) -> _Difference | None
     )
 
 
-def _differences(
-    base: GraphTrace, found: list[Aspects], noise: list[list[Aspects]], again: list[list[Aspects]]
-) -> dict[str, _Difference]:
+def _differences(base: GraphTrace, found: Mapping[int, Aspects]) -> Iterable[_Difference]:
     """For each kind of difference the nodes that have it; what follows from a difference is not told again."""
     differences: dict[str, _Difference] = {}
-    for node, aspects in zip(base.nodes, found, strict=True):
-        left = [
-            aspect
-            for aspect in aspects
-            if not any(aspect in of[node.index] for of in noise)
-            and all(_is_same(aspect, aspects, of[node.index]) for of in again)
-        ]
-        if left:
-            code = _code(node, left[0])
-            detail = aspects[left[0]]
-            differences.setdefault(code, _Difference(code, node, detail)).nodes.append(node.index)
-    return differences
+    for place, aspects in sorted(found.items()):
+        node, (first, detail) = base.nodes[place], next(iter(aspects.items()))
+        code = _code(node, first)
+        differences.setdefault(code, _Difference(code, node, detail)).nodes.append(node.index)
+    return differences.values()
 
 
-def _aspects_by_node(base: GraphTrace, other: GraphTrace, memory: Mapping[int, Allocation]) -> list[Aspects]:
-    own = (base.pool, other.pool)
-    return [_aspects(mine, theirs, memory, own) for mine, theirs in zip(base.nodes, other.nodes, strict=True)]
+def _settled(
+    base: GraphTrace,
+    other: GraphTrace,
+    memory: Mapping[int, Allocation],
+    controls: Sequence[GraphTrace],
+    repeats: Sequence[GraphTrace],
+) -> dict[int, Aspects]:
+    """In which ways the nodes differ, by their place: in `other` and every repeat of it, and in no control."""
+    found = _aspects_by_node(base, other, memory)
+    for control in controls:
+        noise = _aspects_by_node(base, control, memory, found)
+        found = {
+            place: {
+                aspect: detail for aspect, detail in aspects.items() if aspect not in noise.get(place, {})
+            }
+            for place, aspects in found.items()
+        }
+    for repeat in repeats:
+        again = _aspects_by_node(base, repeat, memory, found)
+        found = {
+            place: {
+                aspect: detail
+                for aspect, detail in aspects.items()
+                if _is_same(aspect, aspects, again.get(place, {}))
+            }
+            for place, aspects in found.items()
+        }
+    return {place: aspects for place, aspects in found.items() if aspects}
 
 
-def _aspects(
-    mine: Node, theirs: Node, memory: Mapping[int, Allocation], own: tuple[str | None, str | None]
-) -> Aspects:
+def _aspects_by_node(
+    base: GraphTrace,
+    other: GraphTrace,
+    memory: Mapping[int, Allocation],
+    only: Collection[int] | None = None,
+) -> dict[int, Aspects]:
+    """In which ways the nodes differ that do, by their place; with `only`, of those nodes."""
+    own = _Own(base, other, memory)
+    places = range(len(base.nodes)) if only is None else only
+    aspects = ((place, _aspects(base.nodes[place], other.nodes[place], own)) for place in places)
+    return {place: found for place, found in aspects if found}
+
+
+class _Own:
+    """Which allocations are in the own pools of two graphs: there the same thing lies elsewhere by design."""
+
+    def __init__(self, base: GraphTrace, other: GraphTrace, memory: Mapping[int, Allocation]) -> None:
+        def of(pool: str | None) -> frozenset[int]:
+            return frozenset(
+                number for number, each in memory.items() if pool is not None and each.pool == pool
+            )
+
+        self._before = of(base.pool)
+        self._after = of(other.pool)
+
+    def covers(self, before: int, after: int) -> bool:
+        """Whether both are in the pool of their graph."""
+        return before in self._before and after in self._after
+
+
+def _aspects(mine: Node, theirs: Node, own: _Own) -> Aspects:
     """In which ways two nodes of the same kernel differ, the most telling first."""
     found: Aspects = {}
     for name in ("grid", "block", "shared_bytes"):
@@ -138,12 +177,15 @@ def _aspects(
         found[("arguments",)] = f"{len(mine.params)} arguments -> {len(theirs.params)}"
         return found
     for place, (before, after) in enumerate(zip(mine.params, theirs.params, strict=True)):
-        if before.data == after.data and before.pointers == after.pointers:
+        if before is after:
             continue
-        for offset, detail in _moved_pointers(before, after, memory, own):
-            found[("pointer", place, offset)] = f"{before.name} {detail}"
-        for offset, detail in _changed_words(before, after):
-            found[("word", place, offset)] = f"{before.name} {detail}"
+        if before.pointers or after.pointers:
+            for offset, detail in _moved_pointers(before, after, own):
+                found[("pointer", place, offset)] = f"{before.name} {detail}"
+        if len(before.data) != len(after.data):
+            found[("word", place, 0)] = (
+                f"{before.name} {len(before.data) // 2} bytes -> {len(after.data) // 2} bytes"
+            )
     return found
 
 
@@ -160,9 +202,7 @@ def _code(node: Node, aspect: Aspect) -> str:
     return "GC304" if aspect[0] == "pointer" else "GC301"
 
 
-def _moved_pointers(
-    before: Param, after: Param, memory: Mapping[int, Allocation], own: tuple[str | None, str | None]
-) -> Iterator[tuple[int, str]]:
+def _moved_pointers(before: Param, after: Param, own: _Own) -> Iterator[tuple[int, str]]:
     """The pointers of two parameters that land in different places, by offset.
 
     A word whose allocation nobody knows on either side tells nothing.
@@ -176,44 +216,12 @@ def _moved_pointers(
             continue
         if pointer.generation is None or other.generation is None:
             continue
-        pools = (_pool_of(pointer, memory), _pool_of(other, memory))
-        if pools == own and own[0] is not None:
+        if own.covers(pointer.generation, other.generation):
             continue
         if pointer.address != other.address:
             yield pointer.offset, f"{pointer.address:#x} -> {other.address:#x}"
         elif pointer.generation != other.generation:
             yield pointer.offset, f"{pointer.address:#x} -> the same address, allocated anew"
-
-
-def _pool_of(pointer: Pointer, memory: Mapping[int, Allocation]) -> str | None:
-    allocation = None if pointer.generation is None else memory.get(pointer.generation)
-    return None if allocation is None else allocation.pool
-
-
-def _changed_words(before: Param, after: Param) -> Iterator[tuple[int, str]]:
-    """The words of two parameters that differ, pointers aside, by offset."""
-    mine, theirs = bytes.fromhex(before.data), bytes.fromhex(after.data)
-    if len(mine) != len(theirs):
-        yield 0, f"{len(mine)} bytes -> {len(theirs)} bytes"
-        return
-    if mine == theirs:
-        return
-    pointers = {pointer.offset for pointer in (*before.pointers, *after.pointers)}
-    width = 8 if len(mine) % 8 == 0 else 4 if len(mine) % 4 == 0 else 1
-    for start in range(0, len(mine), width):
-        old, new = mine[start : start + width], theirs[start : start + width]
-        if old != new and start not in pointers:
-            yield start, f"{_number(old)} -> {_number(new)}"
-
-
-def _number(word: bytes) -> str:
-    """A word as a reader would write it: what makes no sensible integer was a floating-point number."""
-    integer = int.from_bytes(word, "little", signed=True)
-    if len(word) == 8 and abs(integer) > _LARGEST_PLAUSIBLE:
-        return f"{struct.unpack('<d', word)[0]:g}"
-    if len(word) == 4 and abs(integer) > 1 << 24:
-        return f"{struct.unpack('<f', word)[0]:g}"
-    return str(integer)
 
 
 def _geometry(value: object) -> str:

@@ -7,7 +7,7 @@ business: intermediates are inactive there once the capture is over, and that is
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from imp_graphcheck.record.finding import Finding
@@ -42,18 +42,6 @@ class Moved:
     site: Site | None = None
 
 
-def uses_by_generation(graphs: Iterable[GraphTrace]) -> dict[int, list[Use]]:
-    """Every pointer into a known allocation, by allocation."""
-    uses: defaultdict[int, list[Use]] = defaultdict(list)
-    for graph in graphs:
-        for node in graph.nodes:
-            for param in node.params:
-                for pointer in param.pointers:
-                    if pointer.generation is not None and pointer.confirmed is not False:
-                        uses[pointer.generation].append(Use(graph, node, param, pointer))
-    return dict(uses)
-
-
 def check_lifetimes(
     graphs: Sequence[GraphTrace],
     memory: Mapping[int, Allocation],
@@ -66,24 +54,55 @@ def check_lifetimes(
     holds it keeps it, as torch does with library workspaces.
     """
     judged: dict[tuple[object, ...], _Judgement] = {}
-    for generation, uses in uses_by_generation(graphs).items():
-        allocation = memory.get(generation)
-        if allocation is None:
-            continue
-        outside = [use for use in uses if allocation.pool != use.graph.pool and _is_sure(use, allocation)]
-        judgement = _judged(allocation, outside, moved) if outside else None
+    for generation, uses in _uses(graphs, _suspects(memory, moved)).items():
+        judgement = _judged(memory[generation], uses, moved)
         if judgement is not None:
             judged.setdefault(judgement.place, judgement).merge(judgement)
     return tuple(judgement.finding() for judgement in judged.values())
 
 
-def _is_sure(use: Use, allocation: Allocation) -> bool:
+def _suspects(memory: Mapping[int, Allocation], moved: Sequence[Moved]) -> dict[int, Allocation]:
+    """The few allocations that it may be wrong to point at."""
+    return {
+        generation: allocation
+        for generation, allocation in memory.items()
+        if allocation.state != "live" or _left(allocation, moved)
+    }
+
+
+def _uses(graphs: Sequence[GraphTrace], suspects: Mapping[int, Allocation]) -> dict[int, list[Use]]:
+    """Who points at each of `suspects` from outside its own pool."""
+    uses: defaultdict[int, list[Use]] = defaultdict(list)
+    for graph in graphs:
+        foreign = {
+            generation: allocation
+            for generation, allocation in suspects.items()
+            if allocation.pool != graph.pool
+        }
+        if not foreign:
+            continue
+        for node in graph.nodes:
+            for param in node.params:
+                for pointer in param.pointers:
+                    allocation = None if pointer.generation is None else foreign.get(pointer.generation)
+                    if allocation is not None and _is_sure(pointer, allocation):
+                        uses[allocation.generation].append(Use(graph, node, param, pointer))
+    return uses
+
+
+def _is_sure(pointer: Pointer, allocation: Allocation) -> bool:
     """Whether the word is an address for certain, or lies in memory whose line is known.
 
     What is left in the padding of a struct may be anything, most of all memory that died before anybody watched.
     """
-    certain = use.pointer.confirmed is True or use.pointer.access != "unknown"
-    return certain or allocation.allocation_site is not None
+    if pointer.confirmed is not None:
+        return pointer.confirmed
+    return pointer.access != "unknown" or allocation.allocation_site is not None
+
+
+def _left(allocation: Allocation, moved: Sequence[Moved]) -> list[Moved]:
+    """The places that held a tensor in `allocation` and hold another one now."""
+    return [move for move in moved if allocation.address <= move.old < allocation.end]
 
 
 @dataclass(slots=True)
@@ -140,7 +159,7 @@ class _Judgement:
 
 
 def _judged(allocation: Allocation, uses: list[Use], moved: Sequence[Moved]) -> _Judgement | None:
-    elsewhere = [move for move in moved if allocation.address <= move.old < allocation.end]
+    elsewhere = _left(allocation, moved)
 
     def judgement(code: str, what: str, uses: list[Use] = uses) -> _Judgement:
         return _Judgement(code, what, [allocation], list(uses), elsewhere)
@@ -166,10 +185,14 @@ def check_transients(graphs: Sequence[GraphTrace], memory: Mapping[int, Allocati
     """
     findings = []
     for graph in graphs:
-        writes = _Writes(graph)
-        for survivor in memory.values():
-            mine = survivor.pool == graph.pool and survivor.space == "device"
-            if mine and survivor.state == "live" and survivor.generation not in writes.generations:
+        survivors = [
+            allocation
+            for allocation in memory.values()
+            if allocation.pool == graph.pool and allocation.space == "device" and allocation.state == "live"
+        ]
+        writes = _Writes(graph) if survivors else None
+        for survivor in survivors:
+            if writes is not None and survivor.generation not in writes.generations:
                 clobbering = writes.into(survivor)
                 if clobbering:
                     findings.append(_clobbered(survivor, clobbering))

@@ -1,6 +1,7 @@
 """A captured graph as it was read from the device: its nodes in launch order, and every argument of each."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -104,3 +105,16 @@ class GraphTrace:
     def launch_site(self, node: Node) -> Site | None:
         """The line that launched `node`."""
         return None if node.launch is None else self.sites[node.launch]
+
+
+def generations_in(graphs: Iterable[GraphTrace]) -> set[int]:
+    """The allocations that `graphs` point at. A word that a second capture showed to be a number points at nothing."""
+    return {
+        pointer.generation
+        for graph in graphs
+        for node in graph.nodes
+        for param in node.params
+        if param.pointers
+        for pointer in param.pointers
+        if pointer.generation is not None and pointer.confirmed is not False
+    }

@@ -310,3 +310,29 @@ def test_description(device: CudaDevice) -> None:
     assert int(facts["device_memory_bytes"]) > 1 << 30
     assert all(isinstance(value, str) and value for value in facts.values())
     assert {"compute_capability", "cuda_driver", "cuda_runtime", "torch", "cuda_bindings"} <= facts.keys()
+
+
+class TestHostCopies:
+    def test_a_copy_holds_what_was_there(self, device: CudaDevice) -> None:
+        tensor = torch.randn(1 << 20, device="cuda").to(torch.bfloat16)[::2]
+        copy = device.host_copy(tensor)
+        assert torch.equal(copy, tensor.cpu())
+        assert device.holds(tensor, copy)
+        tensor[-1] += 1
+        assert not device.holds(tensor, copy)
+
+    def test_it_takes_no_block_of_the_program(self, device: CudaDevice) -> None:
+        tensor = torch.zeros(4 << 20, device="cuda")
+        copy = device.host_copy(tensor)
+        given_back = torch.empty(4 << 20, device="cuda")
+        address = given_back.data_ptr()
+        del given_back
+        assert device.holds(tensor, copy)
+        assert torch.empty(4 << 20, device="cuda").data_ptr() == address
+        assert copy.is_pinned()
+
+    def test_pages_are_unlocked_when_the_copy_goes(self, device: CudaDevice) -> None:
+        tensor = torch.zeros(4 << 20, device="cuda")
+        for _ in range(200):
+            device.host_copy(tensor)
+        assert torch.equal(device.host_copy(tensor), tensor.cpu())

@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
+from imp_graphcheck.device.collector import paused_collector
 from imp_graphcheck.device.cuda import description, errors, memory_history, page_locked, poison, pools
 from imp_graphcheck.device.cuda.capture_marks import CaptureMarks
-from imp_graphcheck.device.cuda.collector import paused_collector
 from imp_graphcheck.device.cuda.driver_memory import DriverMemory
 from imp_graphcheck.device.cuda.drivers import open_driver
 from imp_graphcheck.device.cuda.graph_driver import GraphDriver

@@ -16,9 +16,9 @@ from functools import partial
 from itertools import count
 from operator import itemgetter
 
+from imp_graphcheck.device.collector import paused_collector
 from imp_graphcheck.device.cuda import memory_history
 from imp_graphcheck.device.cuda.address_map import AddressMap
-from imp_graphcheck.device.cuda.collector import paused_collector
 from imp_graphcheck.device.cuda.life import Life, Where
 from imp_graphcheck.device.cuda.memory_history import Drained, Event, Segment
 from imp_graphcheck.device.cuda.pools import UNKNOWN_POOL, pool_name
