@@ -12,7 +12,7 @@ import msgspec
 from imp_graphcheck.errors import UsageError
 from imp_graphcheck.record.encoder import Encoder
 from imp_graphcheck.record.run import SCHEMA_VERSION, Run
-from imp_graphcheck.record.upgrade import upgraded
+from imp_graphcheck.record.upgrade import MalformedDocumentError, upgraded
 
 RUN_FILE = "run.json"
 LATEST = "latest"
@@ -60,7 +60,7 @@ def decode_run(data: bytes, *, origin: str) -> Run:
             return msgspec.json.decode(data, type=Run)
         if version < SCHEMA_VERSION:
             return msgspec.convert(upgraded(msgspec.json.decode(data)), type=Run)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, MalformedDocumentError, RecursionError) as error:
         raise UsageError(
             f"{origin} is not a run of this tool: {error}.", hint="it may be truncated"
         ) from error

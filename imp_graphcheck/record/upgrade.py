@@ -6,10 +6,18 @@ from typing import Any
 Document = dict[str, Any]
 
 
+class MalformedDocumentError(ValueError):
+    """A document that says it is of an older version, and is not."""
+
+
 def upgraded(document: Document) -> Document:
-    """`document` with every step applied that it has not seen yet."""
-    while document["schema_version"] in _STEPS:
-        document = _STEPS[document["schema_version"]](document)
+    """`document` with every step applied that it has not seen yet. Raises MalformedDocumentError."""
+    version = document["schema_version"]
+    try:
+        while document["schema_version"] in _STEPS:
+            document = _STEPS[document["schema_version"]](document)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise MalformedDocumentError(f"a document of version {version} looks otherwise") from error
     return document
 
 
