@@ -68,7 +68,7 @@ def _captured(device: Device, size: int) -> tuple[object, list]:
     with (
         torch.no_grad(),
         module.graph(graph, stream=stream),
-        OpTrace(device.kind, device.captured_nodes, module.is_current_stream_capturing) as trace,
+        OpTrace(device.kind, device.capture_position, module.is_current_stream_capturing) as trace,
     ):
         value = inputs[0]
         for step in range(size):

@@ -8,8 +8,11 @@ from imp_graphcheck.capture.census import remember_names
 from imp_graphcheck.capture.distance import distance
 from imp_graphcheck.capture.forward import marked
 from imp_graphcheck.capture.outputs import HostOutput, still_poisoned, tensors_of, to_host
+from imp_graphcheck.capture.program_errors import program_errors
 from imp_graphcheck.capture.recorder import StageError
+from imp_graphcheck.capture.refusal import traced
 from imp_graphcheck.capture.session import Answers, Session, entry, headline
+from imp_graphcheck.capture.tables import blame_tables, look_again
 from imp_graphcheck.capture.words import counted
 from imp_graphcheck.checks.disturbance import check_recaptures
 from imp_graphcheck.checks.failures import check_capture_failure, check_replay_failure
@@ -81,20 +84,31 @@ def _reasons_to_drop(runner: GraphRunner) -> list[str]:
 
 def _captured(session: Session, call: Call) -> None:
     """Capture the graph of `call`. What fails becomes a finding, and the other graphs are still tried."""
+    error = _capture_error(session, call)
+    if error is None:
+        remember_names(session)
+        with program_errors(session, "capture"):
+            session.program.between(call)
+        return
+    # Not inside the handler of the error: what is raised there would be told as its consequence.
+    failure = session.failure(error, call.key)
+    session.dead = session.is_dead(error)
+    session.find(check_capture_failure(failure if session.dead else traced(session, call, failure)))
+    session.save_findings()
+    session.closed[call.key] = f"its capture failed: {headline(error)}"
+    if session.dead:
+        raise StageError(f"capture of {call.key}: {headline(error)}") from error
+
+
+def _capture_error(session: Session, call: Call) -> Exception | None:
     program = session.program
     try:
         program.prepare(call)
         program.runner.capture(call.key, lambda: marked(session, call))
         session.device.synchronize()
-        remember_names(session)
-        program.between(call)
-    except Exception as error:
-        session.find(check_capture_failure(session.failure(error, call.key)))
-        session.save_findings()
-        session.closed[call.key] = f"its capture failed: {headline(error)}"
-        session.dead = session.is_dead(error)
-        if session.dead:
-            raise StageError(f"capture of {call.key}: {headline(error)}") from error
+    except Exception as error:  # noqa: BLE001 - whatever the program raises is the finding
+        return error
+    return None
 
 
 def _replayed(session: Session, call: Call, sweep: int, answers: Answers) -> HostOutput:
@@ -112,15 +126,17 @@ def _replayed(session: Session, call: Call, sweep: int, answers: Answers) -> Hos
             live = runner.run(call.key, lambda: program.forward(call))
         output = to_host(live)
         session.device.synchronize()
+        look_again(session, call)
         program.between(call)
     except Exception as error:
+        blame_tables(session, call)
         session.find(check_replay_failure(session.failure(error, call.key)))
         session.dead = session.is_dead(error)
         _note_replays(session)
         raise StageError(f"request {call.request}, {call.label}: {headline(error)}") from error
     launched = captured is not None or runner.counters.replays > replays
     through_graph = launched and runner.counters.fallbacks.total() == fallbacks
-    written = not any(still_poisoned(output[index]) for index in poisoned) if poisoned else None
+    written = None if not poisoned else not _stale(poisoned, output, answers.outputs[call.index])
     session.comparisons.append(
         _compared(session, call, sweep, answers.outputs[call.index], output, through_graph, written)
     )
@@ -141,6 +157,11 @@ def _poison(session: Session, call: Call) -> list[int]:
             session.device.poison(tensor)
             poisoned.append(index)
     return poisoned
+
+
+def _stale(poisoned: list[int], output: HostOutput, expected: HostOutput) -> bool:
+    """Whether a replay left the poison where it was. Tokens of -1 look like it, and can be the answer all the same."""
+    return any(still_poisoned(output[index]) and not still_poisoned(expected[index]) for index in poisoned)
 
 
 def _compared(

@@ -27,13 +27,13 @@ def take_census(session: Session) -> None:
     memory = session.device.allocations(generations_in(graphs))
     for captured in session.program.runner.captured.values():
         memory.update(session.device.live_in_pool(captured.graph))
-    named = _with_names(memory, session.names)
+    named = with_names(memory, session.names)
     session.find(*check_lifetimes(graphs, named, moved=_moved(session)))
     session.find(*check_transients(graphs, named))
     session.recorder.update(memory=tuple(named.values()), findings=tuple(session.findings))
 
 
-def _with_names(memory: dict[int, Allocation], names: tuple[Owner, ...]) -> dict[int, Allocation]:
+def with_names(memory: dict[int, Allocation], names: tuple[Owner, ...]) -> dict[int, Allocation]:
     """The allocations with the places of the program that held a tensor in them."""
     ordered = sorted(names, key=attrgetter("address"))
     addresses = [name.address for name in ordered]

@@ -3,11 +3,13 @@
 from collections import Counter
 
 from imp_graphcheck.capture.census import take_census
+from imp_graphcheck.capture.comparison import compare_with_wrong_calls
 from imp_graphcheck.capture.distance import distance
 from imp_graphcheck.capture.outputs import HostOutput
 from imp_graphcheck.capture.session import Answers, Session
 from imp_graphcheck.checks.evidence import Contrast, missing_evidence, single_call_graphs
 from imp_graphcheck.checks.fallbacks import check_fallbacks
+from imp_graphcheck.checks.gain import check_gain
 from imp_graphcheck.checks.numbers import check_calls, check_state, judged, noise_floor
 from imp_graphcheck.checks.ranking import ranked, settled_drift
 from imp_graphcheck.record.finding import at_least
@@ -18,6 +20,7 @@ def compare(session: Session) -> None:
     """Judge every replay against the noise floor, and the state byte for byte."""
     with session.recorder.stage("compare") as notes:
         _judge(session)
+        compare_with_wrong_calls(session)
         take_census(session)  # what was freed between the replays
         count = Counter(comparison.agreement for comparison in session.comparisons)
         changed = sum(bool(tensor.bytes_different) for tensor in session.states)
@@ -35,6 +38,8 @@ def conclude(session: Session, answers: Answers | None, failed: str | None) -> N
         _judge(session)
     fallbacks = dict(runner.counters.fallbacks)
     session.find(*check_fallbacks(fallbacks, recorder.run.replays))
+    caveat, eagerly = session.device.timing_caveat, sum(fallbacks.values())
+    session.find(*check_gain(recorder.run.speed, timing_caveat=caveat, fallbacks=eagerly))
     session.findings[:] = ranked(settled_drift(session.findings, session.comparisons, session.states))
     contrasts = _contrasts(session, answers) if answers is not None else []
     missing = missing_evidence(session.comparisons, contrasts, recorder.run.replays)

@@ -1,15 +1,13 @@
 """From nothing to what eager execution answers: load, prewarm, warm-up, eager, noise floor."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from imp_graphcheck.capture.distance import distance
 from imp_graphcheck.capture.outputs import HostOutput, to_host
-from imp_graphcheck.capture.recorder import StageError, environment_of
-from imp_graphcheck.capture.session import Answers, Session, entry, headline
+from imp_graphcheck.capture.program_errors import program_errors
+from imp_graphcheck.capture.recorder import environment_of
+from imp_graphcheck.capture.session import Answers, Session, entry
 from imp_graphcheck.capture.words import counted
-from imp_graphcheck.device.blame import site_of_error
 from imp_graphcheck.device.op_trace import OpTrace
 from imp_graphcheck.record.run import Distance
 from imp_graphcheck.target import Call
@@ -32,7 +30,7 @@ def load(session: Session) -> None:
 
 def prewarm(session: Session) -> None:
     """Let the program initialise what is lazy, and remember the state it starts with."""
-    with session.recorder.stage("prewarm") as notes, _program_errors(session, "prewarm"):
+    with session.recorder.stage("prewarm") as notes, program_errors(session, "prewarm"):
         notes.detail = session.program.prewarm()
         session.device.synchronize()
         session.start = session.snapshot()
@@ -41,7 +39,7 @@ def prewarm(session: Session) -> None:
 def warm_up(session: Session) -> None:
     """One eager call of every graph key, where the capture will happen."""
     program, calls = session.program, session.first_calls
-    with session.recorder.stage("warm-up", len(calls)) as notes, _program_errors(session, "warm-up"):
+    with session.recorder.stage("warm-up", len(calls)) as notes, program_errors(session, "warm-up"):
         for call in calls:
             program.prepare(call)
             program.runner.warm(call.key, lambda call=call: program.forward(call))  # type: ignore[misc]
@@ -54,7 +52,7 @@ def warm_up(session: Session) -> None:
 def eager(session: Session) -> Answers:
     """Every call eagerly. These are the answers that replays are held against."""
     answers = Answers()
-    with session.recorder.stage("eager", len(session.calls)) as notes, _program_errors(session, "eager"):
+    with session.recorder.stage("eager", len(session.calls)) as notes, program_errors(session, "eager"):
         session.restore()
         for call in session.calls:
             answers.outputs[call.index] = _called(session, call)
@@ -80,7 +78,7 @@ def noise_floor(session: Session, answers: Answers) -> None:
     claimed = session.program.independent_requests
     with (
         session.recorder.stage("noise floor", len(session.calls)) as notes,
-        _program_errors(session, "noise floor"),
+        program_errors(session, "noise floor"),
     ):
         session.noise = _again(session, answers, session.reversed_calls if claimed else list(session.calls))
         session.reversible = claimed
@@ -123,18 +121,3 @@ def _called(session: Session, call: Call) -> HostOutput:
     output = to_host(live)
     program.between(call)
     return output
-
-
-@contextmanager
-def _program_errors(session: Session, stage: str) -> Iterator[None]:
-    """A program that fails eagerly cannot be checked: say where it failed, and stop."""
-    try:
-        yield
-    except Exception as error:
-        site = site_of_error(error)
-        session.dead = session.is_dead(error)
-        if site is None and not session.dead:
-            raise  # no line of the program is involved: the mistake is ours
-        raise StageError(
-            f"the program fails without graphs, in {stage} at {site or 'an unknown line'}: {type(error).__name__}: {headline(error)}"
-        ) from error

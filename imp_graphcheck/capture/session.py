@@ -9,6 +9,7 @@ from imp_graphcheck.capture.recorder import Recorder
 from imp_graphcheck.capture.settings import CaptureSettings
 from imp_graphcheck.capture.state import Snapshot
 from imp_graphcheck.checks.failures import Failure
+from imp_graphcheck.checks.tables import PointerTable
 from imp_graphcheck.device import Device
 from imp_graphcheck.device.blame import site_of_error
 from imp_graphcheck.device.op_trace import Launch
@@ -34,7 +35,8 @@ class Session:
     `start` is the persistent state that every arm begins with. `reversible`: requests gave the same answers in
     reverse order, so the captured arm may use both orders. `closed`: keys whose capture failed, and how.
     `dead`: the context of the device ended with a sticky error, and this process can only report. `eager_ops`: the
-    operators of one eager call per key. `names`: which places of the program held which memory at capture.
+    operators of one eager call per key. `names`: which places of the program held which memory at capture. `tables`:
+    the addresses that the graph of a key reads from memory.
     """
 
     program: Program
@@ -51,6 +53,7 @@ class Session:
     dead: bool = False
     eager_ops: dict[Hashable, list[Launch]] = field(default_factory=dict)
     names: tuple[Owner, ...] = ()
+    tables: dict[Hashable, list[PointerTable]] = field(default_factory=dict)
 
     @property
     def calls(self) -> tuple[Call, ...]:
@@ -109,7 +112,7 @@ class Session:
         """Where the findings already speak of what `finding` says."""
         for index, known in enumerate(self.findings):
             if finding.code == "GC209":
-                if known.code in ("GC201", "GC202"):
+                if known.code in ("GC201", "GC202", "GC208"):
                     return index
             elif finding.node is not None and _place(known) == _place(finding):
                 return index

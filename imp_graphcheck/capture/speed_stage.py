@@ -1,8 +1,8 @@
 """Is the graph faster? The whole workload in both arms, back to back, in alternating order."""
 
-import time
 from statistics import median
 
+from imp_graphcheck.capture.clock import Clock
 from imp_graphcheck.capture.recorder import StageError
 from imp_graphcheck.capture.session import Session, headline
 from imp_graphcheck.checks.failures import check_replay_failure
@@ -16,27 +16,27 @@ def speed(session: Session) -> None:
     if why_not is not None:
         recorder.skip("speed", why_not)
         return
-    eager: list[float] = []
-    captured: list[float] = []
+    eager, captured = Clock(), Clock()
     with recorder.stage("speed", reps) as notes:
         try:
             for rep in range(reps):
                 arms = [(False, eager), (True, captured)]
-                for through_graph, seconds in arms if rep % 2 == 0 else reversed(arms):
-                    seconds.append(_timed(session, through_graph))
+                for through_graph, clock in arms if rep % 2 == 0 else reversed(arms):
+                    _run(session, through_graph, clock)
                 notes.step()
         except Exception as error:
-            session.findings.append(check_replay_failure(session.failure(error, "the speed stage")))
+            session.find(check_replay_failure(session.failure(error, "the speed stage")))
             session.save_findings()
             session.dead = session.is_dead(error)
             raise StageError(headline(error)) from error
-        ratio = median(slow / fast for slow, fast in zip(eager, captured, strict=True))
+        ratio = median(slow / fast for slow, fast in zip(eager.passes, captured.passes, strict=True))
         recorder.update(
             speed=Speed(
-                eager_seconds=tuple(eager),
-                captured_seconds=tuple(captured),
+                eager_seconds=tuple(eager.passes),
+                captured_seconds=tuple(captured.passes),
                 tokens=sum(call.tokens or 0 for call in session.calls) or None,
                 ratio_median=ratio,
+                captured_host=captured.host_time(),
             )
         )
         notes.detail = (
@@ -55,17 +55,22 @@ def _not_worth_timing(session: Session) -> str | None:
     return None
 
 
-def _timed(session: Session, through_graph: bool) -> float:
+def _run(session: Session, through_graph: bool, clock: Clock) -> None:
+    """One pass over the workload."""
     program, device = session.program, session.device
     session.restore()
     device.synchronize()
-    started = time.perf_counter()
+    clock.start()
     for call in session.calls:
         program.prepare(call)
+        clock.lap("prepare")
         if through_graph and call.key in program.runner.captured and call.closed is None:
             program.runner.run(call.key, lambda call=call: program.forward(call))  # type: ignore[misc]
         else:
             program.forward(call)
+        clock.lap("forward")
         program.between(call)
+        clock.lap("between")
     device.synchronize()
-    return time.perf_counter() - started
+    clock.lap("wait")
+    clock.stop()

@@ -33,9 +33,12 @@ def run_stages(session: Session) -> None:
         with session.device.recording():
             load(session)
             prewarm(session)
+            session.device.keep_up()
             warm_up(session)
             answers = eager(session)
+            session.device.keep_up()
             noise_floor(session, answers)
+            session.device.keep_up()
             capture(session)
             inspect(session)
             replay(session, answers)

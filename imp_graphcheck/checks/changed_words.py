@@ -4,7 +4,8 @@ All parameters of a graph are compared at once, four bytes at a time: the paddin
 there, may be the other half of the word that holds a number.
 """
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,12 +23,17 @@ _Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class ChangedWord:
-    """A number that differs: the place of the node, that of the parameter, its offset, and both values in words."""
+    """A number that differs: the place of the node, that of the parameter, its offset, and both values in words.
+
+    `around` are the eight bytes of both that it is part of, `position` where they begin among the words of the node.
+    """
 
     node: int
     param: int
     offset: int
     detail: str
+    around: tuple[int, int]
+    position: int
 
 
 def changed_words(
@@ -36,33 +42,60 @@ def changed_words(
     *,
     controls: Sequence[GraphTrace] = (),
     repeats: Sequence[GraphTrace] = (),
+    host_addresses: Container[int] = (),
 ) -> list[ChangedWord]:
     """The first word of each node, pointers aside, that differs between `base` and `other`, graphs of the same nodes.
 
-    What differs between `base` and one of `controls`, or between `other` and one of `repeats`, is left out. So are nodes
-    whose parameters are not of the same sizes everywhere.
+    What differs between `base` and one of `controls`, or between `other` and one of `repeats`, is left out, in this node
+    and in all others that launch the same kernel in the same way: nobody wrote that word. So is what is one of
+    `host_addresses` on either side, and so are nodes whose parameters are not of the same sizes everywhere.
     """
     places = _same_sizes(base, other, *controls, *repeats)
     mine, theirs = _words(base, places), _words(other, places)
-    changed: _Flags = mine != theirs
+    unwritten: _Flags = np.zeros(len(mine), np.bool_)
     for control in controls:
-        changed &= mine == _words(control, places)
+        unwritten |= mine != _words(control, places)
     for repeat in repeats:
-        changed &= theirs == _words(repeat, places)
+        unwritten |= theirs != _words(repeat, places)
+    changed: _Flags = mine != theirs
     for graph in (base, other):
-        changed[_pointer_words(graph, places)] = False
-    return list(_first_of_each_node(base, other, places, changed))
+        pointers = _pointer_words(graph, places)
+        changed[pointers] = unwritten[pointers] = False
+    for same in _launched_alike(base, places):
+        changed[same] &= ~unwritten[same].any(axis=0)
+    return list(_first_of_each_node(base, other, places, changed, host_addresses))
+
+
+def _launched_alike(graph: GraphTrace, places: Sequence[int]) -> list[NDArray[np.intp]]:
+    """For each kernel and geometry the positions of the words of all nodes that have them, one row for each node."""
+    groups: defaultdict[tuple[object, ...], list[NDArray[np.intp]]] = defaultdict(list)
+    start = 0
+    for place in places:
+        node = graph.nodes[place]
+        end = start + sum(map(_length, node.params))
+        groups[node.kind, node.name, node.grid, node.block, end - start].append(np.arange(start, end))
+        start = end
+    return [np.stack(rows) for rows in groups.values()]
 
 
 def _first_of_each_node(
-    base: GraphTrace, other: GraphTrace, places: Sequence[int], changed: _Flags
+    base: GraphTrace,
+    other: GraphTrace,
+    places: Sequence[int],
+    changed: _Flags,
+    host_addresses: Container[int],
 ) -> Iterator[ChangedWord]:
     start = 0
     for place in places:
         node = base.nodes[place]
         end = start + sum(map(_length, node.params))
-        if changed[start:end].any():
-            yield _changed(node, other.nodes[place], place, changed[start:end])
+        flags = changed[start:end]
+        while flags.any():
+            word = _changed(node, other.nodes[place], place, flags)
+            if not any(value in host_addresses for value in word.around):
+                yield word
+                break
+            flags[word.position : word.position + _ADDRESS // _WORD] = False
         start = end
 
 
@@ -109,8 +142,9 @@ def _pointer_words(graph: GraphTrace, places: Sequence[int]) -> list[int]:
 
 def _changed(mine: Node, theirs: Node, place: int, changed: _Flags) -> ChangedWord:
     """The first number of a node that holds a word of `changed`: eight bytes where both halves do, or there is no more."""
-    index, word = 0, int(changed.argmax())
+    index, begin, word = 0, 0, int(changed.argmax())
     while word >= _length(mine.params[index]):
+        begin += _length(mine.params[index])
         changed = changed[_length(mine.params[index]) :]
         index, word = index + 1, int(changed.argmax())
     before, after = (bytes.fromhex(each.params[index].data) for each in (mine, theirs))
@@ -123,4 +157,7 @@ def _changed(mine: Node, theirs: Node, place: int, changed: _Flags) -> ChangedWo
     if width == 1:
         start += int(same[start:].argmin())
     old, new = (number_of(data[start : start + width]) for data in (before, after))
-    return ChangedWord(place, index, start, f"{mine.params[index].name} {old} -> {new}")
+    pair = halves.start * _WORD
+    around = tuple(int.from_bytes(data[pair : pair + _ADDRESS], "little") for data in (before, after))
+    detail = f"{mine.params[index].name} {old} -> {new}"
+    return ChangedWord(place, index, start, detail, (around[0], around[1]), begin + halves.start)

@@ -5,7 +5,7 @@ into each graph's own pool, which lie elsewhere by design; pointers into the sam
 bytes of a pointer word themselves.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from imp_graphcheck.checks.changed_words import changed_words
@@ -41,12 +41,14 @@ def check_drift(
     other_facts: Facts,
     controls: Sequence[GraphTrace] = (),
     repeats: Sequence[GraphTrace] = (),
+    host_addresses: Container[int] = (),
 ) -> tuple[Finding, ...]:
     """What differs between `base` and `other`, captured for another call of its key.
 
     `controls` are further captures of the first call. What differs between two captures of one call (the padding of a
     struct, an address on the host's stack, memory handed out anew) does not come from the call, and does not count.
-    `repeats` are further captures of the other call: what the call decides is the same in all of them.
+    `repeats` are further captures of the other call: what the call decides is the same in all of them. Nor does a word
+    count that is one of `host_addresses`.
     """
     missing = missing_from_key(base_facts, other_facts)
     if any(_first_divergence(base, control) is not None for control in controls):
@@ -58,7 +60,8 @@ def check_drift(
         findings = [_finding(base, divergence, missing)]
     else:
         found = _settled(base, other, memory, controls, repeats)
-        for word in changed_words(base, other, controls=controls, repeats=repeats):
+        words = changed_words(base, other, controls=controls, repeats=repeats, host_addresses=host_addresses)
+        for word in words:
             found.setdefault(word.node, {})["word", word.param, word.offset] = word.detail
         findings = [_finding(base, difference, missing) for difference in _differences(base, found)]
     if findings:
@@ -205,16 +208,17 @@ def _code(node: Node, aspect: Aspect) -> str:
 def _moved_pointers(before: Param, after: Param, own: _Own) -> Iterator[tuple[int, str]]:
     """The pointers of two parameters that land in different places, by offset.
 
-    A word whose allocation nobody knows on either side tells nothing.
+    A word whose allocation nobody knows on either side tells nothing, nor does one that is no address for certain.
     """
     theirs = {pointer.offset: pointer for pointer in after.pointers}
     for pointer in before.pointers:
+        if pointer.generation is None or pointer.confirmed is False:
+            continue
         other = theirs.get(pointer.offset)
         if other is None:
-            if pointer.generation is not None and pointer.confirmed is not False:
-                yield pointer.offset, "is an address here and none there"
+            yield pointer.offset, "is an address here and none there"
             continue
-        if pointer.generation is None or other.generation is None:
+        if other.generation is None:
             continue
         if own.covers(pointer.generation, other.generation):
             continue

@@ -11,7 +11,10 @@ _ILLEGAL_ADDRESS = 700
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """An error, without the device it came from. `number` is the runtime's, None when the device said nothing."""
+    """An error, without the device it came from. `number` is the runtime's, None when the device said nothing.
+
+    `reads_back`: the operator that raised it would have copied from the device to the host.
+    """
 
     text: str
     name: str | None = None
@@ -24,6 +27,7 @@ class Failure:
     allocation_site: Site | None = None
     free_site: Site | None = None
     launch_site: Site | None = None
+    reads_back: bool = False
 
 
 _BY_TEXT = (
@@ -40,6 +44,8 @@ _BY_NUMBER = {900: "GC101", 904: "GC106", 905: "GC106", 906: "GC106", 907: "GC10
 def check_capture_failure(failure: Failure, consequences: tuple[str, ...] = ()) -> Finding:
     """The first error of a capture that failed."""
     code = next((code for text, code in _BY_TEXT if text in failure.text), None)
+    if code == "GC105" and failure.reads_back:
+        code = "GC101"  # torch says the same of both directions
     code = code or _BY_NUMBER.get(failure.number or 0, "GC109")
     first_line = next(iter(failure.text.splitlines()), "")
     where = f" at {failure.launch_site}" if failure.launch_site is not None else ""

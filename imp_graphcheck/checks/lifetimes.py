@@ -158,6 +158,11 @@ class _Judgement:
         )
 
 
+def replaced(allocation: Allocation, uses: list[Use], what: str, moved: Moved) -> Finding:
+    """GC203 for a live allocation that the program has left."""
+    return _Judgement("GC203", what, [allocation], uses, [moved]).finding()
+
+
 def _judged(allocation: Allocation, uses: list[Use], moved: Sequence[Moved]) -> _Judgement | None:
     elsewhere = _left(allocation, moved)
 

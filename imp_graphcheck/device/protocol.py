@@ -1,6 +1,6 @@
 """What the tool needs from a GPU. Nothing above this folder says which one it is."""
 
-from collections.abc import Collection, Hashable, Iterable, Sequence
+from collections.abc import Collection, Container, Hashable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -85,8 +85,18 @@ class Device(Protocol):
         """
         ...
 
-    def captured_nodes(self) -> int:
-        """How many nodes the capture of the current stream has recorded so far. Allowed while it captures."""
+    def keep_up(self) -> None:
+        """Take over what is remembered so far. Called now and then, since a device may remember the newest events only.
+
+        Never called while a stream captures.
+        """
+        ...
+
+    def capture_position(self) -> int:
+        """How far the capture of the current stream has come: a number that never falls. Allowed while it captures.
+
+        `read_graph` knows which nodes lie between two of them.
+        """
         ...
 
     def observe(self, values: Iterable[object], *, created: bool = False) -> None:
@@ -112,6 +122,24 @@ class Device(Protocol):
 
     def live_in_pool(self, graph: Any) -> dict[int, Allocation]:
         """What is allocated now in the private pool of `graph`: tensors from inside the capture that outlived it."""
+        ...
+
+    def contents(self, address: int, size_bytes: int) -> bytes | None:
+        """A copy of the device memory there; None unless all of it lies in one live allocation, as far as `owners_of`
+        was told last.
+
+        The device has nothing left to do. Never called while a stream captures. Launches and allocates nothing.
+        """
+        ...
+
+    def owners_of(self, addresses: Collection[int], *, captured: Any | None = None) -> dict[int, int]:
+        """The allocation of device memory that has each address now; with `captured`, a graph that was read, the one
+        that had it when that capture ended. Addresses that nobody has are left out.
+        """
+        ...
+
+    def host_addresses(self) -> Container[int]:
+        """The addresses of the process's own memory, as it is now, which kernels of this device do not follow."""
         ...
 
     def owns(self, graph: Any, tensor: torch.Tensor) -> bool:

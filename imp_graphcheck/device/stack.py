@@ -35,8 +35,9 @@ def take_stack(skip: int = 1) -> RawStack:
     return tuple(frames)
 
 
-_known: dict[Identity, tuple[RawStack, Site | None]] = {}
-"""With the stack itself: an identity is worth something while its code objects live."""
+_sites: dict[Identity, tuple[RawStack, Site | None]] = {}
+_frames: dict[tuple[int, int], tuple[CodeType, Frame]] = {}
+"""What was made before, with what it was made of: an identity is worth something while its code object lives."""
 
 
 def identity(stack: RawStack) -> Identity:
@@ -47,13 +48,18 @@ def identity(stack: RawStack) -> Identity:
 def site_of(stack: RawStack) -> Site | None:
     """The site a stack stands for; None for an empty stack. Equal stacks, of which graphs hold thousands, share one."""
     key = identity(stack)
-    known = _known.get(key)
+    known = _sites.get(key)
     if known is None:
-        frames = tuple(
-            Frame(file=code.co_filename, line=_line(code, instruction), function=code.co_qualname)
-            for code, instruction in stack
-        )
-        known = _known[key] = (stack, site_of_frames(frames))
+        known = _sites[key] = (stack, site_of_frames(tuple([_frame(*entry) for entry in stack])))
+    return known[1]
+
+
+def _frame(code: CodeType, instruction: int) -> Frame:
+    key = (id(code), instruction)
+    known = _frames.get(key)
+    if known is None:
+        line = _line(code, instruction)
+        known = _frames[key] = (code, Frame(file=code.co_filename, line=line, function=code.co_qualname))
     return known[1]
 
 

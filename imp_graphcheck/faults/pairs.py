@@ -16,6 +16,8 @@ class Pair:
 
     `lines` says which word marks the line of which site of the finding. `sim_only`: what a real card does not tell: it
     does not say which arguments a kernel writes (GC205).  `lines_sim_only`: nor where pinned memory was allocated.
+    `cuda_only`: what the software GPU does not have: nodes of the driver's allocator (GC207), timings (GC603), of which
+    `reps` pairs are taken.
     """
 
     code: str
@@ -25,6 +27,8 @@ class Pair:
     lines: tuple[tuple[Place, str], ...] = ()
     sim_only: bool = False
     lines_sim_only: bool = False
+    cuda_only: bool = False
+    reps: int = 0
 
     @property
     def fault_model(self) -> str:
@@ -125,6 +129,20 @@ PAIRS: tuple[Pair, ...] = (
         lines_sim_only=True,
     ),
     Pair(
+        code="GC207",
+        module="owned",
+        fault="LeakedScratch",
+        twin="FreedScratch",
+        cuda_only=True,
+    ),
+    Pair(
+        code="GC208",
+        module="tables",
+        fault="DroppedExpert",
+        twin="KeptExperts",
+        lines=(("allocation", "expert-allocated"), ("free", "expert-freed"), ("launch", "table-read")),
+    ),
+    Pair(
         code="GC301", module="drift", fault="FrozenScalar", twin="DeviceScalar", lines=(("launch", "scalar"),)
     ),
     Pair(
@@ -156,4 +174,5 @@ PAIRS: tuple[Pair, ...] = (
         lines=(("launch", "escape"),),
     ),
     Pair(code="GC405", module="captures", fault="StateAtCapture", twin="StateInGraph"),
+    Pair(code="GC603", module="gain", fault="PaddedFar", twin="FittingBucket", cuda_only=True, reps=5),
 )

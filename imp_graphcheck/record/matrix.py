@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 class MatrixRow:
     """One pair. `problem` says what is wrong with it; empty when the fault fired at its line and the twin was silent.
 
-    `right_lines` is None for pairs whose fault has no line of its own.
+    `right_lines` is None for pairs whose fault has no line of its own. `shown` is False where the device cannot show
+    the fault, and silence is right.
     """
 
     code: str
@@ -18,6 +19,7 @@ class MatrixRow:
     twin_silent: bool
     seconds: float
     problem: str = ""
+    shown: bool = True
 
     @property
     def passed(self) -> bool:

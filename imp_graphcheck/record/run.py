@@ -90,6 +90,18 @@ class StateComparison:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HostTime:
+    """Where the host spent the time of an arm, in seconds, all pairs together: in the program's `prepare`, in
+    launching (`forward`), in its `between`, and in the `wait` for the device at the end.
+    """
+
+    prepare: float = 0.0
+    forward: float = 0.0
+    between: float = 0.0
+    wait: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Speed:
     """Paired timings: element i of both lists was measured back to back, the order alternating."""
 
@@ -97,6 +109,7 @@ class Speed:
     captured_seconds: tuple[float, ...]
     tokens: int | None = None
     ratio_median: float | None = None
+    captured_host: HostTime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

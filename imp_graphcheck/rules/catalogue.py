@@ -82,6 +82,18 @@ _ALL = (
         remedy="keep the pinned buffer alive as long as the graph, or copy into a device buffer before the replay",
     ),
     Rule(
+        code="GC207",
+        title="graph owns memory it does not free",
+        meaning="Every launch allocates it again, and it stays with the graph: one without auto-free runs once.",
+        remedy="free it in the captured region, on a stream of the capture, or allocate it once before the capture",
+    ),
+    Rule(
+        code="GC208",
+        title="pointer table in device memory holds dead addresses",
+        meaning="A kernel takes addresses from memory, and memory that one of them leads to was given back.",
+        remedy="keep what the table points at as long as the graph, or fill the table again before each replay",
+    ),
+    Rule(
         code="GC209",
         title="the replay died",
         meaning="The device, or the process, did not survive a replay, and the cause could not be read from the wreck.",
@@ -173,6 +185,13 @@ _ALL = (
         title="captured again and again",
         meaning="Graphs are dropped and captured anew during normal operation; each capture costs a forward pass.",
         remedy="find what invalidates them: a shape that churns, or memory that moves",
+    ),
+    Rule(
+        code="GC603",
+        title="no gain",
+        meaning="The graph is right and not faster than eager.",
+        remedy="look where the time goes: work in prepare, a wait after each replay, shapes padded far beyond the call; long "
+        "kernels gain nothing",
     ),
 )
 

@@ -28,6 +28,8 @@ class Case:
     """Other codes that say the same: memory that was unmapped may be mapped again by the time somebody looks."""
     sim_only: bool = False
     lines_sim_only: bool = False
+    cuda_only: bool = False
+    reps: int = 0
 
 
 def cases() -> tuple[Case, ...]:
@@ -42,6 +44,8 @@ def cases() -> tuple[Case, ...]:
             lines=pair.expected_lines() or None,
             sim_only=pair.sim_only,
             lines_sim_only=pair.lines_sim_only,
+            cuda_only=pair.cuda_only,
+            reps=pair.reps,
         )
         for pair in PAIRS
     )

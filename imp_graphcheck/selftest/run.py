@@ -23,7 +23,7 @@ def run_selftest(device: str, *, jobs: int, only: str | None, on_row: OnRow) -> 
     chosen = [
         case for case in cases() if only is None or case.code.startswith(only) or case.fault.startswith(only)
     ]
-    twins: dict[tuple[str, str], Run] = {}
+    twins: dict[tuple[str, int], Run] = {}
     rows: dict[int, MatrixRow] = {}
     environment: dict[str, str] = {}
     with (
@@ -47,16 +47,17 @@ def run_selftest(device: str, *, jobs: int, only: str | None, on_row: OnRow) -> 
 
 
 def _judged(
-    case: Case, device: str, folder: str, twins: dict[tuple[str, str], Run]
+    case: Case, device: str, folder: str, twins: dict[tuple[str, int], Run]
 ) -> tuple[MatrixRow, dict[str, str]]:
     started = time.monotonic()
-    fault = _run(case.fault_model, case.fault_option, device, folder)
-    twin = twins.get((case.twin_model, device)) or _run(case.twin_model, None, device, folder)
-    twins[(case.twin_model, device)] = twin
+    fault = _run(case.fault_model, case.fault_option, device, folder, case.reps)
+    twin = twins.get((case.twin_model, case.reps)) or _run(case.twin_model, None, device, folder, case.reps)
+    twins[(case.twin_model, case.reps)] = twin
     on_sim = fault.target.device == "sim"
     found = [finding for finding in fault.findings if finding.code in (case.code, *case.also)]
-    problems = list(_problems(case, found, fault, twin, may_be_silent=case.sim_only and not on_sim))
-    has_lines = case.lines is not None and (on_sim or not (case.lines_sim_only or case.sim_only))
+    may_be_silent = case.cuda_only if on_sim else case.sim_only
+    problems = list(_problems(case, found, fault, twin, may_be_silent=may_be_silent))
+    has_lines = case.lines is not None and not may_be_silent and (on_sim or not case.lines_sim_only)
     wrong_lines = list(_wrong_lines(case, found[0])) if found and has_lines else []
     row = MatrixRow(
         code=case.code,
@@ -67,16 +68,17 @@ def _judged(
         twin_silent=not twin.findings,
         seconds=time.monotonic() - started,
         problem="; ".join((*problems, *wrong_lines)),
+        shown=not may_be_silent,
     )
     return row, fault.environment
 
 
-def _run(model: str, fault: str | None, device: str, folder: str) -> Run:
+def _run(model: str, fault: str | None, device: str, folder: str, reps: int) -> Run:
     settings = CaptureSettings(
         model=model,
         pp=256,
         chunk=64,
-        reps=0,
+        reps=reps,
         device=device,
         fault=fault,
         output=folder,

@@ -16,6 +16,7 @@ from imp_graphcheck.device import Device
 from imp_graphcheck.device.blame import site_of_error
 from imp_graphcheck.errors import UsageError
 from imp_graphcheck.record.run import Target as TargetRecord
+from imp_graphcheck.target.modules import modules_beside
 from imp_graphcheck.target.program import Call, Fact
 from imp_graphcheck.target.protocol import Target
 
@@ -77,14 +78,16 @@ class FactoryProgram:
         return dict(state()) if state is not None else {}
 
     def roots(self) -> Mapping[str, Any]:
-        # Caches often live beside the class: in the module, or in a closure.
+        # Caches often live beside the class: in its module, or in another one of the program.
         module = sys.modules.get(type(self._target).__module__)
-        beside = (
-            {}
-            if module is None
-            else {name: value for name, value in vars(module).items() if name[:2] != "__"}
-        )
-        return {"self": self._target, **beside}
+        if module is None:
+            return {"self": self._target}
+        others = {
+            f"{name}.{place}": value
+            for name, other in modules_beside(module).items()
+            for place, value in _globals(other).items()
+        }
+        return {"self": self._target, **_globals(module), **others}
 
     def teardown(self) -> None:
         teardown = getattr(self._target, "teardown", None)
@@ -141,6 +144,10 @@ class FactoryProgram:
                 hint="return something hashable, such as a tuple of numbers and strings",
             ) from error
         return key
+
+
+def _globals(module: ModuleType) -> dict[str, Any]:
+    return {name: value for name, value in list(vars(module).items()) if name[:2] != "__"}
 
 
 def _factory(spec: str) -> Callable[[], Any]:

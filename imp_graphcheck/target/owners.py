@@ -1,12 +1,16 @@
 """Which places of a program hold which tensors: `self.workspace`, `cache['slots']`, `WS.buf`.
 
 A name turns an address into something a reader can look up, and two lists taken at different times show what was
-replaced. Only containers and plain objects of the program are entered, to a fixed depth; nothing of it is called.
+replaced. Only containers and plain objects of the program are entered, to a fixed depth; nothing of it is called: what a
+class of its own makes of iteration, lookup or a property is passed by.
 """
 
+import functools
+import gc
 import sys
 import types
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +18,7 @@ import torch
 
 from imp_graphcheck.device.stack import belongs_to_program
 
-MAX_DEPTH = 7
+MAX_DEPTH = 16
 MAX_OBJECTS = 200_000
 
 
@@ -27,28 +31,37 @@ class Owner:
 
 
 def owners(roots: Mapping[str, Any]) -> tuple[Owner, ...]:
-    """Every tensor that can be reached from `roots` (name -> object), under the first name that leads to it."""
+    """Every place that holds a tensor and can be reached from `roots` (name -> object), by the shortest way there."""
     found: dict[str, Owner] = {}
-    seen: set[int] = set()
-    for name, root in roots.items():
-        for place, tensor in _walk(name, root, 0, seen):
-            found.setdefault(place, Owner(name=place, address=tensor.untyped_storage().data_ptr()))
+    for name, tensor in _walk(roots):
+        found.setdefault(name, Owner(name=name, address=tensor.untyped_storage().data_ptr()))
     return tuple(found.values())
 
 
-def _walk(name: str, value: Any, depth: int, seen: set[int]) -> Iterator[tuple[str, torch.Tensor]]:
-    if isinstance(value, torch.Tensor):
-        if value.numel() and value.layout == torch.strided and value.device.type != "meta":
-            yield name, value
-        return
-    if depth == MAX_DEPTH or id(value) in seen or len(seen) > MAX_OBJECTS or not _may_hold(value):
-        return
-    seen.add(id(value))
-    for suffix, item in _parts(value):
-        yield from _walk(name + suffix, item, depth + 1, seen)
+def _walk(roots: Mapping[str, Any]) -> Iterator[tuple[str, torch.Tensor]]:
+    # In breadth: an object is entered once, and must not be met first at the end of a long way that stops there.
+    level: list[tuple[str, Any]] = list(roots.items())
+    seen: set[int] = set()
+    for _ in range(MAX_DEPTH):
+        below: list[tuple[str, Any]] = []
+        for name, value in level:
+            if isinstance(value, torch.Tensor):
+                if value.numel() and value.layout == torch.strided and value.device.type != "meta":
+                    yield name, value
+            elif id(value) not in seen and len(seen) <= MAX_OBJECTS and _may_hold(value):
+                seen.add(id(value))
+                below.extend((name + suffix, item) for suffix, item in _parts(value) if _is_worth(item))
+        level = below
 
 
 _PLAIN = (str, bytes, int, float, complex, type(None), torch.dtype, torch.device, types.ModuleType)
+_SEQUENCES: tuple[Any, ...] = (list, tuple, deque, set, frozenset)
+_LRU_CACHE = type(functools.lru_cache(lambda: None))
+
+
+def _is_worth(value: Any) -> bool:
+    # What the collector does not track (numbers, strings, tuples of them) holds nothing that it tracks, such as a tensor.
+    return gc.is_tracked(value)
 
 
 def _may_hold(value: Any) -> bool:
@@ -61,43 +74,76 @@ def _may_hold(value: Any) -> bool:
 
 
 def _parts(value: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, Mapping):
-        yield from ((f"[{key!r}]", item) for key, item in list(value.items()))
+    if isinstance(value, type):
+        yield from _named(vars(value))
         return
-    if isinstance(value, list | tuple | set | frozenset):
-        yield from ((f"[{index}]", item) for index, item in enumerate(list(value)))
+    if isinstance(value, types.FunctionType):
+        yield from _function(value)
         return
     if isinstance(value, types.MethodType):
         yield ".__self__", value.__self__
         return
-    if isinstance(value, types.FunctionType):
-        yield from _closure(value)
-        return
-    if isinstance(value, torch.nn.Module):
-        yield from ((f".{key}", item) for key, item in value.named_parameters())
-        yield from ((f".{key}", item) for key, item in value.named_buffers())
+    if isinstance(value, dict | types.MappingProxyType):
+        items = list(dict.items(value) if isinstance(value, dict) else value.items())
+        yield from (
+            (f"[{_key(key, place)}]", item) for place, (key, item) in enumerate(items) if _is_worth(item)
+        )
+    for kind in _SEQUENCES:
+        if isinstance(value, kind):
+            yield from _numbered(list(kind.__iter__(value)))
+    if isinstance(value, _LRU_CACHE):
+        # What it caches is no attribute: the collector of the interpreter knows it.
+        yield from ((f".cache{place}", item) for place, item in _numbered(gc.get_referents(value)))
     yield from _attributes(value)
 
 
-def _closure(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
+def _key(key: Any, place: int) -> str:
+    if isinstance(key, tuple):
+        return f"({', '.join(_key(part, place) for part in key)})"
+    return repr(key) if isinstance(key, _PLAIN) else f"{type(key).__name__} {place}"
+
+
+def _numbered(items: Iterable[Any]) -> list[tuple[str, Any]]:
+    return [(f"[{index}]", item) for index, item in enumerate(items) if _is_worth(item)]
+
+
+def _named(held: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    return [
+        (f".{name}", item)
+        for name, item in list(held.items())
+        if not name.startswith("__") and _is_worth(item)
+    ]
+
+
+def _function(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
+    """What a closure holds, and what stands for arguments that are not given."""
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
         try:
             yield f".{name}", cell.cell_contents
         except ValueError:  # a variable that was deleted, or not assigned yet
             continue
+    code, defaults = function.__code__, function.__defaults__ or ()
+    names = code.co_varnames[code.co_argcount - len(defaults) : code.co_argcount]
+    yield from _named(dict(zip(names, defaults, strict=False)))
+    yield from _named(function.__kwdefaults__ or {})
+    yield from _named(function.__dict__)
+
+
+_OF_MODULES = ("_parameters", "_buffers", "_modules")
 
 
 def _attributes(value: Any) -> Iterator[tuple[str, Any]]:
     held = getattr(value, "__dict__", None)
-    if isinstance(value, type):
-        yield from (
-            (f".{name}", item) for name, item in list(vars(value).items()) if not name.startswith("__")
-        )
-        return
-    if isinstance(held, Mapping):
-        yield from ((f".{name}", item) for name, item in list(held.items()) if not name.startswith("__"))
+    if isinstance(held, dict):
+        registered = _OF_MODULES if isinstance(value, torch.nn.Module) else ()
+        for name in registered:
+            # `self.net.weight` is how the program itself calls it.
+            yield from _named(held.get(name, {}))
+        yield from _named({name: item for name, item in held.items() if name not in registered})
     for kind in type(value).__mro__:
-        slots = kind.__dict__.get("__slots__", ())
-        for name in (slots,) if isinstance(slots, str) else slots:
-            if not name.startswith("__") and hasattr(value, name):
-                yield f".{name}", getattr(value, name)
+        for name, member in list(vars(kind).items()):
+            if isinstance(member, types.MemberDescriptorType) and not name.startswith("__"):
+                try:
+                    yield f".{name}", member.__get__(value, kind)
+                except AttributeError:  # a slot that is empty
+                    continue

@@ -33,7 +33,7 @@ def _cells(row: MatrixRow) -> tuple[str, ...]:
     return (
         row.code,
         row.fault,
-        _word(row.fired),
+        _word(row.fired) if row.shown or row.fired else "-",
         right,
         row.twin,
         _word(row.twin_silent),

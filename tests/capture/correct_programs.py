@@ -192,3 +192,138 @@ class ScratchInPlace(Doubling):
     def forward(self, call):
         torch.mul(self.x, 2, out=self.scratch)
         return self.scratch + 1
+
+
+class Numbers(Doubling):
+    """Data that could be taken for addresses: random and hashed numbers, times, floats, packed pairs."""
+
+    def setup(self, device):
+        super().setup(device)
+        generator = torch.Generator().manual_seed(1)
+        self.spare = [torch.ones(1 << 18, device=device) for _ in range(8)]
+        base = self.spare[0].data_ptr()
+        near = torch.randint(base - (1 << 24), base + (1 << 24), (512,), generator=generator)
+        aligned = near.bitwise_and(-32).bitwise_or(16)
+        self.data = [
+            torch.randint(1 << 46, 1 << 47, (4096,), generator=generator).to(device),
+            near.bitwise_or(1).to(device),
+            torch.stack([aligned, torch.arange(512)], dim=1).to(device),
+            torch.tensor([hash((i, "x")) for i in range(512)], device=device),
+            torch.tensor([1_790_000_000_000_000_000 + i for i in range(64)], device=device),
+            torch.tensor([1_790_000_000_000_000 + i for i in range(64)], device=device),
+            torch.rand(512, dtype=torch.float64, generator=generator).to(device),
+            torch.arange(1 << 14, dtype=torch.int32, device=device),
+        ]
+
+    def forward(self, call):
+        self.seen = self.capturing
+        y = self.x * 2
+        for numbers in self.data:
+            y = y + numbers.ne(0).sum() * 0
+        return y
+
+    def between(self, call):
+        if self.seen:
+            self.spare.clear()
+
+
+class KeptTable(Doubling):
+    """Addresses of live weights, while other tensors come and go."""
+
+    def setup(self, device):
+        super().setup(device)
+        self.weights = [torch.ones(8, device=device) for _ in range(4)]
+        self.table = torch.tensor([weight.data_ptr() for weight in self.weights], device=device)
+        self.spare = torch.ones(8, device=device)
+
+    def forward(self, call):
+        self.seen = self.capturing
+        return self.x * 2 + self.table.ne(0).sum() * 0
+
+    def between(self, call):
+        if self.seen:
+            self.spare = None
+
+
+class RefilledTable(KeptTable):
+    """New buffers for each call, and the table filled with their addresses before it."""
+
+    def prepare(self, call):
+        super().prepare(call)
+        self.weights = [torch.ones(8, device=self.device) for _ in range(4)]
+        self.table.copy_(torch.tensor([weight.data_ptr() for weight in self.weights]))
+
+
+class RefilledFromFreedBlocks(KeptTable):
+    """The same, and the old buffers are dropped first: the new ones get their blocks."""
+
+    def prepare(self, call):
+        super().prepare(call)
+        self.weights.clear()
+        self.weights = [torch.ones(8, device=self.device) for _ in range(4)]
+        self.table.copy_(torch.tensor([weight.data_ptr() for weight in self.weights]))
+
+
+class ReloadedTable(KeptTable):
+    """Weights are loaded again after the capture, and the table is filled in place then."""
+
+    def between(self, call):
+        if self.seen:
+            self.weights = [torch.ones(8, device=self.device) for _ in range(4)]
+            self.table.copy_(torch.tensor([weight.data_ptr() for weight in self.weights]))
+
+
+class TableOfTheDead(KeptTable):
+    """Addresses that were dead before the capture, in a buffer that nobody follows."""
+
+    def setup(self, device):
+        super().setup(device)
+        self.weights.clear()
+
+
+class LongerListBefore(KeptTable):
+    """Each call has as many buffers as it likes; the tail of the table is left over from a longer one, and not read."""
+
+    def setup(self, device):
+        super().setup(device)
+        self.count = torch.zeros(1, dtype=torch.int64, device=device)
+
+    def prepare(self, call):
+        super().prepare(call)
+        used = 1 + int(call["value"])
+        self.weights = [torch.ones(8, device=self.device) for _ in range(used)]
+        self.table[:used].copy_(torch.tensor([weight.data_ptr() for weight in self.weights]))
+        self.count.fill_(used)
+
+
+class ShorterListAfter(KeptTable):
+    """Each request has as many buffers as it likes, for as long as it runs; a shorter one leaves the tail as it is."""
+
+    def setup(self, device):
+        super().setup(device)
+        self.request = None
+
+    def calls(self):
+        return [{"request": i, "used": used, "value": float(used)} for i, used in enumerate((3, 1, 2))]
+
+    def prepare(self, call):
+        super().prepare(call)
+        if self.request != call["request"]:
+            self.request = call["request"]
+            self.weights.clear()
+            self.weights = [torch.ones(8, device=self.device) for _ in range(call["used"])]
+            addresses = torch.tensor([weight.data_ptr() for weight in self.weights])
+            self.table[: call["used"]].copy_(addresses)
+
+
+class TableInTheGraph(KeptTable):
+    """The graph writes the table itself, before it reads it; what lies there before a replay means nothing."""
+
+    def forward(self, call):
+        self.seen = self.capturing
+        torch.add(self.table.new_zeros(4), 1, out=self.table)
+        return self.x * 2 + self.table.ne(0).sum() * 0
+
+    def between(self, call):
+        if self.seen:
+            self.weights.clear()

@@ -93,6 +93,28 @@ def test_nodes_of_other_sizes_are_left_out() -> None:
     assert details(graph((q(1),), (q(1),)), graph((q(1, 2),), (q(5),))) == [(1, 0, 0, "arg0 1 -> 5")]
 
 
+def test_what_nobody_wrote_in_one_node_nobody_wrote_in_another_of_its_kind() -> None:
+    base = graph((q(1, 7),), (q(2, 7),))
+    other = graph((q(1, 8),), (q(3, 9),))
+    control = graph((q(1, 6),), (q(2, 7),))
+    assert details(base, other, controls=[control]) == [(1, 0, 0, "arg0 2 -> 3")]
+    elsewhere = [
+        replace(each, nodes=(each.nodes[0], replace(each.nodes[1], grid=(2, 1, 1))))
+        for each in (base, other, control)
+    ]
+    assert details(elsewhere[0], elsewhere[1], controls=[elsewhere[2]]) == [(1, 0, 0, "arg0 2 -> 3")]
+    assert changed_words(elsewhere[0], elsewhere[1])[0].offset == 8
+
+
+def test_an_address_of_the_host_is_no_number() -> None:
+    left_behind = range(0x7F00_0000_0000, 0x7F00_1000_0000)
+    base, other = graph((q(0, 1),), (q(0),)), graph((q(0x7F00_0000_1234, 2),), (q(0x7F00_0000_5678),))
+    found = changed_words(base, other, host_addresses=left_behind)
+    assert [(word.node, word.offset, word.detail) for word in found] == [(0, 8, "arg0 1 -> 2")]
+    assert len(changed_words(base, other)) == 2
+    assert changed_words(other, base, host_addresses=left_behind)[0].detail == "arg0 2 -> 1"
+
+
 @given(data=st.data())
 def test_words_that_differ_beside_the_pointers(data: st.DataObject) -> None:
     sizes = data.draw(st.lists(st.sampled_from([1, 2, 4, 7, 8, 12, 16, 24]), min_size=1, max_size=4))

@@ -159,3 +159,12 @@ def test_what_the_other_call_does_not_repeat_does_not_count() -> None:
     options: dict[str, Any] = {"base_facts": {}, "other_facts": {}}
     assert check_drift(*graphs, MEMORY, **options, repeats=[same])
     assert check_drift(*graphs, MEMORY, **options, repeats=[another]) == ()
+
+
+def test_a_word_that_was_no_address_tells_nothing() -> None:
+    def with_pointer(address: int, generation: int, confirmed: bool | None) -> tuple[Node, ...]:
+        pointer = Pointer(offset=0, address=address, generation=generation, confirmed=confirmed)
+        return (node(params=(Param(name="self", data=word(address), pointers=(pointer,)),)),)
+
+    assert drift(with_pointer(0x1000, 1, True), with_pointer(0x5000, 2, None)) == ["GC304"]
+    assert drift(with_pointer(0x1000, 1, False), with_pointer(0x5000, 2, None)) == []

@@ -34,7 +34,7 @@ def recording(device: CudaDevice) -> Any:
 
 
 def traced(device: CudaDevice) -> OpTrace:
-    return OpTrace("cuda", device.captured_nodes, torch.cuda.is_current_stream_capturing)
+    return OpTrace("cuda", device.capture_position, torch.cuda.is_current_stream_capturing)
 
 
 def captured(device: CudaDevice, body: Callable[[], Any], pool: Any = None) -> tuple[Any, Any, list[Launch]]:
@@ -255,7 +255,7 @@ def test_a_ring_that_overflows_loses_lines_and_no_state(device: CudaDevice) -> N
 
 
 def test_counting_nodes_outside_of_a_capture(device: CudaDevice) -> None:
-    assert device.captured_nodes() == 0
+    assert device.capture_position() == 0
 
 
 def mix(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:

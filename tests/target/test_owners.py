@@ -1,10 +1,13 @@
 """Names of the places that hold tensors."""
 
+import functools
 import types
+from collections import deque
+from collections.abc import Iterator, Mapping
 
 import torch
 
-from imp_graphcheck.target.owners import owners
+from imp_graphcheck.target.owners import MAX_DEPTH, owners
 
 
 class Slotted:
@@ -16,6 +19,33 @@ class Slotted:
 
 class Cache:
     shared: torch.Tensor | None = None
+
+
+class Lazy(Mapping[str, torch.Tensor]):
+    """Whoever looks into it is in for a surprise."""
+
+    def __getitem__(self, name: str) -> torch.Tensor:
+        raise OSError("the file is closed")
+
+    def __iter__(self) -> Iterator[str]:
+        raise OSError("the file is closed")
+
+    def __len__(self) -> int:
+        return 1
+
+
+class Surprising(dict[object, torch.Tensor]):
+    def items(self) -> object:  # type: ignore[override]
+        raise AssertionError("called")
+
+    @property
+    def table(self) -> torch.Tensor:
+        raise AssertionError("called")
+
+
+class Key:
+    def __repr__(self) -> str:
+        raise AssertionError("called")
 
 
 def names(**roots: object) -> set[str]:
@@ -44,6 +74,46 @@ def test_attributes_containers_closures_slots_and_modules() -> None:
         "self.net.bias",
         "self.step.held",
     }
+
+
+def test_queues_caches_and_bound_arguments() -> None:
+    @functools.cache
+    def cached(rows: int) -> torch.Tensor:
+        return torch.zeros(rows)
+
+    @functools.lru_cache(maxsize=4)
+    def cached_few(rows: int) -> torch.Tensor:
+        return torch.zeros(rows)
+
+    def stored(known: torch.Tensor = torch.zeros(1), *, more: dict[int, torch.Tensor] = {}) -> None:  # noqa: B006, B008
+        more[1] = known
+
+    held = {cached(1).data_ptr(), cached_few(2).data_ptr()}
+    stored()
+    found = owners({"cached": cached, "cached_few": cached_few})
+    assert {owner.address for owner in found} == held
+    assert names(
+        queue=deque([torch.zeros(1)]),
+        bound=functools.partial(torch.mul, torch.zeros(1), other=torch.zeros(1)),
+        stored=stored,
+    ) == {"queue[0]", "bound.args[0]", "bound.keywords['other']", "stored.known", "stored.more[1]"}
+
+
+def test_nothing_is_called() -> None:
+    program = types.SimpleNamespace(
+        lazy=Lazy(), surprising=Surprising({"a": torch.zeros(1)}), keyed={Key(): torch.zeros(1)}
+    )
+    assert names(self=program) == {"self.surprising['a']", "self.keyed[Key 0]"}
+
+
+def test_a_long_way_does_not_hide_what_a_short_one_reaches() -> None:
+    model = types.SimpleNamespace(inner=types.SimpleNamespace(table=torch.zeros(1)))
+    chain = first = types.SimpleNamespace()
+    for _ in range(MAX_DEPTH - 2):
+        chain.next = types.SimpleNamespace()
+        chain = chain.next
+    chain.model = model
+    assert "model.inner.table" in names(chain=first, model=model)
 
 
 def test_class_attributes_of_the_program() -> None:

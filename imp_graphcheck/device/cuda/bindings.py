@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 from imp_graphcheck.device.cuda.graph_driver import (
-    Capture,
     CopyEnd,
     CopyParameters,
     DriverError,
@@ -19,7 +18,6 @@ _INVALID_VALUE = 1
 _HOST = 1
 _ARRAY = 3
 _NO_TYPE = 0
-_ACTIVE = 1
 
 
 class BindingsDriver:
@@ -34,10 +32,6 @@ class BindingsDriver:
 
     def version(self) -> int:
         return int(self._call("cuDriverGetVersion")[0])
-
-    def capture(self, stream: int) -> Capture | None:
-        status, number, graph, *_ = self._call("cuStreamGetCaptureInfo", stream)
-        return Capture(int(number), int(graph)) if int(status) == _ACTIVE else None
 
     def node_count(self, graph: int) -> int:
         return int(self._call("cuGraphGetNodes", graph)[-1])

@@ -1,6 +1,6 @@
 """An NVIDIA GPU behind the tool's protocol."""
 
-from collections.abc import Collection, Hashable, Iterable, Sequence
+from collections.abc import Collection, Container, Hashable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property, partial
 from types import ModuleType
@@ -11,10 +11,13 @@ import torch
 from imp_graphcheck.device.collector import paused_collector
 from imp_graphcheck.device.cuda import description, errors, memory_history, page_locked, poison, pools
 from imp_graphcheck.device.cuda.capture_marks import CaptureMarks
+from imp_graphcheck.device.cuda.capture_probe import CaptureProbe
+from imp_graphcheck.device.cuda.contents import copied_to_host
 from imp_graphcheck.device.cuda.driver_memory import DriverMemory
 from imp_graphcheck.device.cuda.drivers import open_driver
 from imp_graphcheck.device.cuda.graph_driver import GraphDriver
 from imp_graphcheck.device.cuda.graph_reader import read_nodes
+from imp_graphcheck.device.cuda.host_addresses import HostAddresses
 from imp_graphcheck.device.cuda.journal import Journal
 from imp_graphcheck.device.cuda.launches import Launches
 from imp_graphcheck.device.cuda.node_builder import build_nodes
@@ -61,16 +64,18 @@ class CudaDevice:
     def recording(self) -> AbstractContextManager[None]:
         return self._journal.recording()
 
-    def captured_nodes(self) -> int:
-        """See the protocol. Also marks the place, which tells later what a node could have pointed at."""
-        capture = self._driver.capture(torch.cuda.current_stream(self._index).cuda_stream)
+    def keep_up(self) -> None:
+        self._journal.update()
+
+    def capture_position(self) -> int:
+        """See the protocol: a mark, which also tells later what a node could have pointed at. 0 outside captures."""
+        capture = self._probe.capture(torch._C._cuda_getCurrentRawStream(self._index))
         if capture is None:
             return 0
-        nodes = self._driver.node_count(capture.graph)
-        mark = self._marks.make(capture, nodes)
+        mark = self._marks.make(capture)
         if self._journal.watching:
             memory_history.mark(mark)
-        return nodes
+        return mark
 
     def observe(self, values: Iterable[object], *, created: bool = False) -> None:
         """Watch the pinned host tensors among the arguments of an operator, or (`created`) among its results.
@@ -85,9 +90,10 @@ class CudaDevice:
     ) -> GraphTrace:
         """See the protocol. Raises GraphUnreadableError for a graph whose nodes cannot be had."""
         handle = _raw(graph)
-        operators = Launches(launches)
         with paused_collector():
             raw = read_nodes(self._driver, handle)
+            self._marks.settle(handle, self._driver.nodes(handle))
+            operators = Launches(launches, partial(self._marks.nodes_at, handle))
             self._journal.update()
             finder = PointerFinder(
                 self._journal, self._driver_memory, partial(self._marks.around_node, handle)
@@ -114,6 +120,25 @@ class CudaDevice:
         self._journal.update()
         return self._journal.live_in(pools.pool_name(pools.pool_of(graph)))
 
+    def contents(self, address: int, size_bytes: int) -> bytes | None:
+        life = self._journal.owners_of([address]).get(address)
+        if life is None or address + size_bytes > life.address + life.size_bytes:
+            return None
+        return copied_to_host(address, size_bytes)
+
+    def owners_of(self, addresses: Collection[int], *, captured: Any | None = None) -> dict[int, int]:
+        """See the protocol. Memory that torch's allocator did not hand out is nobody's here."""
+        if captured is None:
+            self._journal.update()
+            found = self._journal.owners_of(addresses)
+        else:  # what was then was told when the graph was read
+            mark = self._marks.last_of(_raw(captured))
+            found = {} if mark is None else self._journal.owners_of(addresses, mark)
+        return {address: life.generation for address, life in found.items()}
+
+    def host_addresses(self) -> Container[int]:
+        return HostAddresses()
+
     def owns(self, graph: Any, tensor: torch.Tensor) -> bool:
         return pools.contains(pools.pool_segments(graph), tensor.data_ptr())
 
@@ -129,6 +154,10 @@ class CudaDevice:
 
     def explain(self, error: BaseException) -> DeviceError | None:
         return errors.explain(error)
+
+    @cached_property
+    def _probe(self) -> CaptureProbe:
+        return CaptureProbe()
 
     @cached_property
     def _driver(self) -> GraphDriver:

@@ -47,7 +47,7 @@ class DriverMemory:
         made, so this is called before the nodes of the operator are counted.
         """
         for value in values:
-            if isinstance(value, torch.Tensor) and value.device.type == "cpu" and value.is_pinned():
+            if isinstance(value, torch.Tensor) and not value.is_cuda and value.is_pinned():
                 self._watch(value.untyped_storage(), created, mark)
 
     def region(self, address: int) -> Region | None:

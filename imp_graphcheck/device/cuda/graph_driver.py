@@ -22,8 +22,7 @@ class Function(NamedTuple):
     is_kernel: bool
 
 
-@dataclass(slots=True)
-class KernelParameters:
+class KernelParameters(NamedTuple):
     """A kernel node. `arguments` and `extra` are addresses of arrays that the node owns; one of them is mostly 0."""
 
     function: Function
@@ -75,12 +74,15 @@ class Region:
     buffer_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class Capture:
-    """A capture in progress: its number, never used twice in a process, and the graph it records into."""
+class Capture(NamedTuple):
+    """A capture in progress: its number, never used twice in a process, and the graph it records into.
+
+    `last` are the nodes that the next one will wait for. To count all nodes would take the longer the more there are.
+    """
 
     id: int
     graph: int
+    last: tuple[int, ...] = ()
 
 
 class GraphDriver(Protocol):
@@ -93,10 +95,6 @@ class GraphDriver(Protocol):
 
     def version(self) -> int:
         """The CUDA version that the driver supports, as 1000 * major + 10 * minor."""
-        ...
-
-    def capture(self, stream: int) -> Capture | None:
-        """What `stream` captures into; None where it does not, or where the capture has failed already."""
         ...
 
     def node_count(self, graph: int) -> int: ...

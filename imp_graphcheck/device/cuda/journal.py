@@ -6,15 +6,18 @@ When more do, the oldest are gone: the segments still tell which lives go on and
 ended them, and a life that began and ended unseen is never known. A block that was freed and handed out again with
 the same size, both unseen, passes for the life before.
 
-Lives are never forgotten: some hundreds of bytes for each allocation that was watched.
+What came and went before the first capture is left out: no graph can point at it. Other lives are never forgotten:
+some hundreds of bytes for each allocation that was watched.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import count
 from operator import itemgetter
+
+import numpy as np
 
 from imp_graphcheck.device.collector import paused_collector
 from imp_graphcheck.device.cuda import memory_history
@@ -77,7 +80,7 @@ class Journal:
 
     def read(self, drained: Drained) -> None:
         """Take in events, then what the segments tell beyond them."""
-        for event in drained.events:
+        for event in drained.events if self._mark else without_passing(drained.events):
             self._see(event)
         self._segments = sorted(
             (
@@ -107,6 +110,17 @@ class Journal:
             for life in self._live.values()
             if life.pool == pool
         }
+
+    def owners_of(self, addresses: Collection[int], mark: int | None = None) -> dict[int, Life]:
+        """Who has each address, as of the last update; with `mark`, who had it when that was made."""
+        wanted = list(addresses)
+        found: dict[int, Life] = {}
+        for address, place in zip(wanted, self.addresses.locate(np.array(wanted, np.uint64)), strict=True):
+            owners = self.addresses.owners(int(place), address) if place >= 0 else iter(())
+            life = next((life for life in owners if (life.live if mark is None else life.had_at(mark))), None)
+            if life is not None:
+                found[address] = life
+        return found
 
     def _see(self, event: Event) -> None:
         self._mark = memory_history.mark_of(event) or self._mark
@@ -178,3 +192,17 @@ class Journal:
         if place < 0 or address >= self._segments[place][1]:
             return None
         return self._segments[place][2]
+
+
+def without_passing(events: Sequence[Event]) -> list[Event]:
+    """`events` without the allocations that are given back among them, up to the first event that carries a mark."""
+    begun: dict[int, int] = {}
+    kept: list[Event | None] = list(events)
+    for place, event in enumerate(events):
+        if memory_history.mark_of(event) is not None:
+            break
+        if event["action"] == "alloc":
+            begun[event["addr"]] = place
+        elif event["action"] == "free_requested" and event["addr"] in begun:
+            kept[place] = kept[begun.pop(event["addr"])] = None
+    return [event for event in kept if event is not None]

@@ -35,7 +35,14 @@ def kernel_arguments(arguments: int, extra: int, layout: Layout) -> list[bytes]:
 
 
 def _separate(array: int, layout: Layout) -> list[bytes]:
+    if not layout:
+        return []
     addresses = struct.unpack(f"={len(layout)}Q", _bytes(array, WORD * len(layout)))
+    start = addresses[0] - layout[0][0]
+    if addresses == tuple([start + offset for offset, _ in layout]):
+        # As the driver keeps them: one buffer, laid out like the parameters. It is read at once.
+        packed = _bytes(start, layout[-1][0] + layout[-1][1])
+        return [packed[offset : offset + size] for offset, size in layout]
     return [
         _bytes(address, size) if address else b""
         for address, (_, size) in zip(addresses, layout, strict=True)

@@ -1,6 +1,6 @@
 """Which operator launched a node, and from which line."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from imp_graphcheck.device.launch_sites import LaunchSites
 from imp_graphcheck.device.op_trace import Launch, launch_of_node
@@ -10,8 +10,9 @@ from imp_graphcheck.record.site import Site
 class Launches:
     """The operators of one capture, by the node they made. `sites` grows as nodes are asked for, each line once."""
 
-    def __init__(self, launches: Sequence[Launch]) -> None:
-        self._by_node = launch_of_node(launches)
+    def __init__(self, launches: Sequence[Launch], nodes_at: Callable[[int], int]) -> None:
+        """`nodes_at` turns a position in the capture into a number of nodes."""
+        self._by_node = launch_of_node(launches, nodes_at)
         self._lines = LaunchSites()
 
     @property

@@ -7,7 +7,6 @@ import ctypes
 from typing import NoReturn
 
 from imp_graphcheck.device.cuda.graph_driver import (
-    Capture,
     CopyParameters,
     DriverError,
     Function,
@@ -18,7 +17,6 @@ from imp_graphcheck.device.cuda.graph_driver import (
 
 LIBRARY = "libcuda.so.1"
 _MISSING = "cuda-bindings is not installed"
-_ACTIVE = 1
 
 
 class LibcudaDriver:
@@ -33,20 +31,6 @@ class LibcudaDriver:
         version = ctypes.c_int()
         self._call("cuDriverGetVersion", ctypes.byref(version))
         return version.value
-
-    def capture(self, stream: int) -> Capture | None:
-        status, number, graph = ctypes.c_int(), ctypes.c_uint64(), ctypes.c_void_p()
-        # Without room for the dependencies the driver has no reason to refuse graphs with programmatic launches.
-        self._call(
-            "cuStreamGetCaptureInfo_v2",
-            ctypes.c_void_p(stream),
-            ctypes.byref(status),
-            ctypes.byref(number),
-            ctypes.byref(graph),
-            None,
-            None,
-        )
-        return Capture(number.value, _handle(graph.value)) if status.value == _ACTIVE else None
 
     def node_count(self, graph: int) -> int:
         count = ctypes.c_size_t()

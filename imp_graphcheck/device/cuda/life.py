@@ -35,6 +35,12 @@ class Life:
         """One past the last byte that it occupies."""
         return self.address + self.occupied_bytes
 
+    def had_at(self, mark: int) -> bool:
+        """Whether it had its addresses when `mark` was made. Of idle memory that nobody was seen to have, nobody had it."""
+        if not self.live and self.allocated is None and self.freed is None:
+            return False
+        return self.began < mark and (self.ended is None or self.ended >= mark)
+
     def record(self, *, pool: str, mapped: bool) -> Allocation:
         """What has become of it. `mapped`: its address belongs to the process, in somebody's hands or in nobody's."""
         self.allocated, self.freed = _site(self.allocated), _site(self.freed)

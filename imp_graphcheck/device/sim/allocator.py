@@ -12,7 +12,7 @@ No torch in here: addresses and numbers only.
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -97,6 +97,8 @@ class CachingAllocator:
         self._segments: dict[int, Segment] = {}
         self._segment_starts: list[int] = []
         self._generation = 0
+        self.clock = 0
+        """Ticks at every allocation and every free."""
         self.allocated_bytes = 0
         self.reserved_bytes = 0
 
@@ -113,6 +115,7 @@ class CachingAllocator:
             return None
         self._split(block, size)
         self._generation += 1
+        self.clock += 1
         block.allocated, block.requested, block.generation = True, requested, self._generation
         allocation = Allocation(
             generation=self._generation,
@@ -122,6 +125,7 @@ class CachingAllocator:
             pool=pool,
             stream=stream,
             allocation_site=site,
+            born=self.clock,
         )
         self._live[block.address] = (block, allocation)
         insort(self._live_addresses, block.address)
@@ -137,7 +141,8 @@ class CachingAllocator:
         """Free the live allocation at `address`. Raises KeyError when there is none."""
         block, allocation = self._live.pop(address)
         del self._live_addresses[bisect_left(self._live_addresses, address)]
-        allocation.live, allocation.free_site = False, site
+        self.clock += 1
+        allocation.live, allocation.free_site, allocation.died = False, site, self.clock
         self.allocated_bytes -= block.size
         block.allocated = False
         self.history.add(allocation)
@@ -206,6 +211,15 @@ class CachingAllocator:
     def last_owner(self, address: int) -> Allocation | None:
         """The newest allocation, live or freed, that held `address`, as far as is remembered."""
         return self.live_at(address) or self.history.last_owner(address)
+
+    def owners_at(self, addresses: Iterable[int], time: int | None = None) -> dict[int, Allocation]:
+        """Which allocation holds each of `addresses` now, or held it at `time` of the clock."""
+        wanted = tuple(addresses)
+        found = {address: live for address in wanted if (live := self.live_at(address)) is not None}
+        if time is None:
+            return found
+        held = {address: live for address, live in found.items() if live.held_at(time)}
+        return held | self.history.owners_at(time, (address for address in wanted if address not in held))
 
     @property
     def segments(self) -> list[Segment]:

@@ -16,6 +16,7 @@ from imp_graphcheck.device.sim.arguments import DEVICE_TYPE
 from imp_graphcheck.device.sim.gpu import current_gpu
 from imp_graphcheck.device.sim.operators import run_operator
 from imp_graphcheck.device.sim.public_names import replace_public_names
+from imp_graphcheck.device.sim.recurrent import gru_cell, lstm_cell
 
 aten = torch.ops.aten
 
@@ -45,6 +46,8 @@ def enable() -> None:
         kernels.impl(name, functools.partial(run_operator, getattr(aten, name).default), "PrivateUse1")
     kernels.impl("convolution_overrideable", _convolution, "PrivateUse1")
     kernels.impl("convolution_backward_overrideable", _convolution_backward, "PrivateUse1")
+    kernels.impl("_thnn_fused_gru_cell", gru_cell, "PrivateUse1")
+    kernels.impl("_thnn_fused_lstm_cell", lstm_cell, "PrivateUse1")
     kernels.impl("_to_copy", _to_copy, "PrivateUse1")
     for key in ("PrivateUse1", "AutogradPrivateUse1"):
         kernels.impl("scaled_dot_product_attention", _attention, key)

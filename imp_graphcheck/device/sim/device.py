@@ -1,8 +1,9 @@
 """The software GPU behind the tool's protocol."""
 
+import ctypes
 import os
 import platform
-from collections.abc import Collection, Hashable, Iterable, Sequence
+from collections.abc import Collection, Container, Hashable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from types import ModuleType
 
@@ -76,7 +77,10 @@ class SimDevice:
         # Sites of allocations are always kept here: they cost two microseconds each.
         return nullcontext()
 
-    def captured_nodes(self) -> int:
+    def keep_up(self) -> None:
+        """Nothing is forgotten here."""
+
+    def capture_position(self) -> int:
         capture = current_gpu().capture_of(current_stream().stream_id)
         return 0 if capture is None else len(capture.nodes)
 
@@ -116,6 +120,22 @@ class SimDevice:
         memory = current_gpu().memory
         live = (DeviceOwner(allocation) for allocation in memory.allocator.live_in(graph.pool()))
         return {owner.generation: owner.now(memory) for owner in live}
+
+    def contents(self, address: int, size_bytes: int) -> bytes | None:
+        held = current_gpu().allocator.live_at(address)
+        if held is None or address + size_bytes > held.address + held.requested:
+            return None
+        return ctypes.string_at(address, size_bytes)  # what is allocated is mapped, at that very host address
+
+    def owners_of(self, addresses: Collection[int], *, captured: CUDAGraph | None = None) -> dict[int, int]:
+        time = None if captured is None else captured.ended_at
+        found = current_gpu().allocator.owners_at(addresses, time)
+        self._owners.update((held.generation, DeviceOwner(held)) for held in found.values())
+        return {address: held.generation for address, held in found.items()}
+
+    def host_addresses(self) -> Container[int]:
+        """None: simulated memory is host memory."""
+        return ()
 
     def owns(self, graph: CUDAGraph, tensor: torch.Tensor) -> bool:
         segment = current_gpu().allocator.segment_at(tensor.data_ptr())

@@ -19,6 +19,8 @@ class CUDAGraph:
         self.nodes: tuple[GraphNode, ...] = ()
         self.id = 0
         self.replays = 0
+        self.ended_at = 0
+        """When the capture ended, by the clock of the allocator."""
         self._gpu: Gpu | None = None
         self._pool: PoolId | None = None
         self._stream: int | None = None
@@ -54,6 +56,7 @@ class CUDAGraph:
             raise RuntimeError("Capture must end on the same stream it began on.")
         capture = gpu.end_capture(stream)
         self.nodes, self.id = tuple(capture.nodes), capture.id
+        self.ended_at = gpu.allocator.clock
         self._ready = True
         if not self.nodes:
             warnings.warn(

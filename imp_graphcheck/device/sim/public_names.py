@@ -18,6 +18,7 @@ from imp_graphcheck.device.sim.streams import (
     BaseStream,
     SimEvent,
     SimStream,
+    backward_on_current_stream,
     current_stream,
     set_stream,
 )
@@ -55,7 +56,17 @@ def replace_public_names() -> None:
         theirs = getattr(torch.accelerator, name, None)
         if theirs is not None:
             setattr(torch.accelerator, name, _for_our_device(theirs, ours))
+    setattr(torch.autograd, "_engine_run_backward", _with_stream(torch.autograd._engine_run_backward))  # type: ignore[attr-defined]  # noqa: B010
     setattr(torch.UntypedStorage, "__new__", _new_storage)  # noqa: B010 - mypy refuses the plain assignment
+
+
+def _with_stream(run_backward: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(run_backward)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        with backward_on_current_stream():
+            return run_backward(*args, **kwargs)
+
+    return run
 
 
 class SimGenerator(BaseGenerator):

@@ -25,6 +25,9 @@ class _Current(threading.local):
 
 _current = _Current()
 
+_backward: list["SimStream"] = []
+"""Where the backward passes that are under way were asked for, the last one last."""
+
 
 class SimStream(BaseStream):
     """A stream of the software GPU. `stream_id` 0 is the default stream."""
@@ -122,6 +125,8 @@ class SimEvent(BaseEvent):
 def current_stream(device: Any = None) -> SimStream:
     """The stream this thread launches on."""
     stream, gpu = _current.stream, current_gpu()
+    if stream is None and _backward and torch._C._current_graph_task_id() >= 0:
+        return _backward[-1]
     if stream is None or _current.gpu is not gpu:
         stream = _current.stream = SimStream(stream_id=0)
         _current.gpu = gpu
@@ -133,6 +138,20 @@ def set_stream(stream: BaseStream) -> SimStream:
     before = current_stream()
     _current.stream = stream if isinstance(stream, SimStream) else SimStream(stream_id=stream.stream_id)
     return before
+
+
+@contextmanager
+def backward_on_current_stream() -> Iterator[None]:
+    """torch's threads for a backward pass launch where it was asked for.
+
+    On a GPU each step goes to the stream of its forward step, which is nearly always the same.
+    """
+    stream = current_stream()
+    _backward.append(stream)
+    try:
+        yield
+    finally:
+        _backward.remove(stream)
 
 
 @contextmanager

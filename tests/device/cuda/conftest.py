@@ -50,8 +50,6 @@ class FakeBindings:
     memory: dict[int, MemoryType] = field(default_factory=dict)
     regions: list[tuple[int, int, int, MemoryType]] = field(default_factory=list)
     """Start, size, number and kind of what the driver has mapped."""
-    capturing: tuple[int, int, int] | None = None
-    """Status, number and graph of the capture in progress."""
     calls: list[str] = field(default_factory=list)
     edge_data: bool = True
     CUpointer_attribute = SimpleNamespace(
@@ -129,10 +127,6 @@ class FakeBindings:
         if place >= len(layout):
             return Result.CUDA_ERROR_INVALID_VALUE, 0, 0
         return Result.CUDA_SUCCESS, *layout[place]
-
-    def cuStreamGetCaptureInfo(self, stream: int) -> tuple[Any, ...]:  # noqa: N802
-        status, number, graph = self.capturing or (0, 0, 0)
-        return Result.CUDA_SUCCESS, status, number, Handle(graph), [], [], 0
 
     def cuPointerGetAttribute(self, attribute: int, address: int) -> tuple[Any, ...]:  # noqa: N802
         for start, size, number, kind in self.regions:

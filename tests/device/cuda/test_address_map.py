@@ -72,22 +72,51 @@ class TestSuccession:
 
 
 class TestMarks:
+    NODES = (100, 101, 102, 103)
+    """The handles of a graph, in the order of their creation."""
+
     def test_the_first_mark_that_counts_a_node(self) -> None:
         marks = CaptureMarks()
-        for nodes in (0, 2, 2, 3):
-            marks.make(Capture(1, 64), nodes)
+        for last in ((), (101,), (101,), (102,)):
+            marks.make(Capture(1, 64, last))
+        marks.settle(64, self.NODES)
         assert [marks.after_node(64, created) for created in range(4)] == [2, 2, 4, None]
         assert marks.after_node(65, 0) is None
 
+    def test_how_many_nodes_there_were(self) -> None:
+        marks = CaptureMarks()
+        for last in ((), (100, 102), (103,)):
+            marks.make(Capture(1, 64, last))
+        marks.settle(64, self.NODES)
+        assert [marks.nodes_at(64, mark) for mark in range(4)] == [0, 0, 3, 4]
+        assert marks.nodes_at(65, 3) == 0
+
+    def test_another_stream_of_the_capture_was_ahead(self) -> None:
+        marks = CaptureMarks()
+        for last in ((100,), (102,), (101,), (103,)):
+            marks.make(Capture(1, 64, last))
+        marks.settle(64, self.NODES)
+        assert [marks.nodes_at(64, mark) for mark in range(1, 5)] == [1, 3, 3, 4]
+
     def test_a_handle_that_comes_again_begins_anew(self) -> None:
         marks = CaptureMarks()
-        marks.make(Capture(1, 64), 5)
-        marks.make(Capture(2, 64), 1)
+        marks.make(Capture(1, 64, (103,)))
+        marks.make(Capture(2, 64, (100,)))
+        marks.settle(64, self.NODES)
         assert [marks.after_node(64, created) for created in (0, 1)] == [2, None]
+
+    def test_the_last_mark_of_a_capture(self) -> None:
+        marks = CaptureMarks()
+        assert marks.last_of(64) is None
+        for graph in (64, 64, 65):
+            marks.make(Capture(graph, graph, ()))
+        assert [marks.last_of(64), marks.last_of(65)] == [2, 3]
 
     def test_captures_of_two_graphs_at_a_time(self) -> None:
         marks = CaptureMarks()
-        marks.make(Capture(1, 64), 1)
-        marks.make(Capture(2, 65), 1)
-        marks.make(Capture(1, 64), 2)
+        marks.make(Capture(1, 64, (100,)))
+        marks.make(Capture(2, 65, (200,)))
+        marks.make(Capture(1, 64, (101,)))
+        marks.settle(64, self.NODES)
+        marks.settle(65, (200,))
         assert [marks.after_node(64, 1), marks.after_node(65, 0), marks.last] == [3, 2, 3]

@@ -8,7 +8,7 @@ import pytest
 
 from imp_graphcheck.device.cuda import device as module
 from imp_graphcheck.device.cuda.device import CudaDevice
-from imp_graphcheck.device.cuda.graph_driver import Capture, DriverError, Function
+from imp_graphcheck.device.cuda.graph_driver import DriverError, Function
 from imp_graphcheck.device.cuda.graph_reader import read_nodes
 from imp_graphcheck.device.cuda.libcuda import LibcudaDriver
 from imp_graphcheck.device.cuda.pools import contains, pool_name, total_bytes
@@ -82,20 +82,6 @@ class FakeLibrary:
     def cuGraphNodeGetType(self, node: Any, number: Any) -> int:  # noqa: N802
         number._obj.value = {100: 0, 200: 1}[node.value]
         return self.result
-
-    def cuStreamGetCaptureInfo_v2(  # noqa: N802
-        self, stream: Any, status: Any, number: Any, graph: Any, *rest: Any
-    ) -> int:
-        status._obj.value = stream.value or 0
-        number._obj.value, graph._obj.value = 7, 4096
-        return self.result
-
-
-def test_without_bindings_a_capture_can_be_followed() -> None:
-    driver = LibcudaDriver(FakeLibrary())  # type: ignore[arg-type]
-    assert driver.capture(1) == Capture(7, 4096)
-    assert [driver.capture(status) for status in (0, 2)] == [None, None]
-    assert driver.node_count(4096) == 2
 
 
 def test_without_bindings_a_graph_still_has_its_shape() -> None:

@@ -17,7 +17,9 @@ def frame(file: str, line: int, name: str = "f") -> dict[str, Any]:
 
 
 def event(action: str, address: int, size: int, line: int = 1, **more: Any) -> dict[str, Any]:
-    return {"action": action, "addr": address, "size": size, "frames": [frame("/app/model.py", line)], **more}
+    """While a graph is captured, or after one was."""
+    where = {"frames": [frame("/app/model.py", line)], "user_metadata": "imp-graphcheck:1"}
+    return {"action": action, "addr": address, "size": size, **where, **more}
 
 
 def block(address: int, size: int, state: str = "active_allocated", **more: Any) -> dict[str, Any]:
@@ -64,6 +66,19 @@ def test_a_block_that_is_freed_and_handed_out_again_has_two_lives(journal: Journ
     assert first.generation != second.generation
     assert first.pool == second.pool == "pool 0:3"
     assert (rest.address, rest.size_bytes, rest.state) == (4608, 1536, "freed")
+
+
+def test_what_comes_and_goes_before_the_first_capture_is_left_out(journal: Journal) -> None:
+    here = segment(4096, 2048, (0, 0), block(4096, 512), block(4608, 1536, "inactive"))
+    before = [
+        event("alloc", 4096, 512, line=1, user_metadata=""),
+        event("alloc", 4608, 512, line=2, user_metadata=""),
+        event("free_requested", 4096, 512, user_metadata=""),
+        event("alloc", 4096, 512, line=3, user_metadata=""),
+        event("free_requested", 4608, 512),
+    ]
+    kept = [life for life in read(journal, before, here) if life.allocation_site is not None]
+    assert [(lines(life)[0], life.state) for life in kept] == [(2, "freed"), (3, "live")]
 
 
 def test_generations_stay_the_same_from_one_look_to_the_next(journal: Journal) -> None:
@@ -136,6 +151,33 @@ def test_live_blocks_of_a_pool(journal: Journal) -> None:
     assert [life.address for life in journal.live_in("pool 0:1").values()] == [4096]
 
 
+def test_who_had_an_address_at_a_mark(journal: Journal) -> None:
+    def marked(number: int) -> dict[str, str]:
+        return {"user_metadata": f"imp-graphcheck:{number}"}
+
+    here = segment(4096, 2048, (0, 0), block(4096, 512), block(4608, 512), block(5120, 1024, "inactive"))
+    events = [
+        event("alloc", 4096, 512, **marked(1)),
+        event("free_requested", 4096, 512, **marked(3)),
+        event("alloc", 4096, 512, **marked(3)),
+        event("alloc", 4608, 512, **marked(2)),
+    ]
+    journal.read(Drained(events, [here]))
+    first, second, later = 1, 2, 3
+
+    def owners(mark: int | None) -> dict[int, int]:
+        return {
+            address: life.generation for address, life in journal.owners_of([4100, 4608, 5120], mark).items()
+        }
+
+    assert owners(1) == {}, "they began after that mark was made"
+    assert owners(2) == {4100: first}
+    assert owners(3) == {4100: first, 4608: later}, "what ends after a mark was there when it was made"
+    assert owners(4) == {4100: second, 4608: later}
+    assert owners(None) == {4100: second, 4608: later}, "nobody has what is inactive"
+    assert journal.owners_of([]) == {}
+
+
 def test_stacks_are_read_once(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[Any] = []
     monkeypatch.setattr(
@@ -190,7 +232,7 @@ class TestRecording:
 class TestMarks:
     def test_events_carry_the_last_mark(self, journal: Journal) -> None:
         events = [
-            event("alloc", 4096, 512),
+            event("alloc", 4096, 512, user_metadata=""),
             event("alloc", 8192, 512, user_metadata="imp-graphcheck:3"),
             event("alloc", 12288, 512, user_metadata="the program's own"),
         ]

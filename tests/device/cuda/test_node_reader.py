@@ -1,5 +1,6 @@
 """Parameters of nodes, byte for byte, as the driver keeps them."""
 
+import ctypes
 import struct
 from typing import Any
 
@@ -110,3 +111,17 @@ def test_nodes_inside_a_node_have_its_place_of_creation(bindings: Any, make: Any
     bindings.add(2, [make.Node(5), make.Node(5)])
     nodes = read(bindings, make.Node(3), make.child(2), make.Node(3))
     assert [node.created for node in nodes] == [0, 1, 1, 1, 2]
+
+
+def test_separate_arguments_that_lie_in_one_buffer(bindings: Any, make: Any) -> None:
+    bindings.layouts["function", 7] = [(0, 4), (8, 8), (16, 4)]
+    buffer = ctypes.create_string_buffer(struct.pack("<ixxxxQi", 5, 0x7F00_0000_0000, 6), 20)
+    array = (ctypes.c_uint64 * 3)(*(ctypes.addressof(buffer) + offset for offset in (0, 8, 16)))
+    kernel = make.kernel(7)
+    kernel.parameters.kernelParams = ctypes.addressof(array)
+    (node,) = read(bindings, kernel)
+    assert [value for _, value in data(node)] == [
+        struct.pack("<i", 5),
+        struct.pack("<Q", 0x7F00_0000_0000),
+        struct.pack("<i", 6),
+    ]

@@ -47,7 +47,7 @@ class Bench:
         finder = PointerFinder(
             self.journal, self.memory, lambda created: (self.before, (marks or {}).get(created))
         )
-        return build_nodes(raw, finder.find(raw), Launches(launches))
+        return build_nodes(raw, finder.find(raw), Launches(launches, int))
 
     def kernel(self, make: Any, *arguments: bytes, marks: dict[int, int] | None = None) -> Node:
         layout, offset = [], 0
@@ -205,9 +205,9 @@ def test_operators_and_lines(bench: Bench, make: Any) -> None:
     bench.bindings.add(2, [make.Node(5)])
     first, second = take_stack(), take_stack()
     launches = [
-        Launch(op="aten.add", stack=first, nodes=range(2)),
-        Launch(op="aten.mm", stack=second, nodes=range(2, 3)),
-        Launch(op="aten.mul", stack=first, nodes=range(3, 4)),
+        Launch(op="aten.add", stack=first, ended=2),
+        Launch(op="aten.mm", stack=second, began=2, ended=3),
+        Launch(op="aten.mul", stack=first, began=3, ended=4),
     ]
     nodes = bench.nodes(
         make.Node(5), make.Node(5), make.child(2), make.Node(5), make.Node(5), launches=launches

@@ -361,3 +361,22 @@ def test_debug_dump_is_dot(module: Any, tmp_path: Any) -> None:
         x.add_(1).mul_(2)
     graph.debug_dump(str(tmp_path / "graph.dot"))
     assert "n0 -> n1" in (tmp_path / "graph.dot").read_text()
+
+
+def test_a_backward_pass_runs_where_it_is_asked_for(module: Any) -> None:
+    """torch runs it on threads of its own."""
+    x, leaf = torch.ones(4, device=D), torch.full((4,), 3.0, device=D, requires_grad=True)
+    leaf.grad = torch.zeros_like(leaf)
+    (leaf * x).sum().backward()
+    graph = module.CUDAGraph()
+    with module.graph(graph):
+        leaf.grad.zero_()
+        (leaf * x).square().sum().backward()
+        (other,) = torch.autograd.grad((leaf * x).sum(), leaf)
+    for value in (1.0, 2.0):
+        x.fill_(value)
+        graph.replay()
+        assert leaf.grad.tolist() == [2 * 3.0 * value**2] * 4
+        assert other.tolist() == [value] * 4
+    (leaf * x).sum().backward()
+    assert leaf.grad.tolist() == [2 * 3.0 * 4 + 2.0] * 4

@@ -386,3 +386,25 @@ def test_out_of_the_wrong_shape_is_resized_and_harms_nobody(gpu: sim.Gpu) -> Non
     x = torch.ones(1000, device=D)
     torch.add(x, x, out=out)
     assert (out.tolist(), neighbour.sum().item()) == ([2.0] * 1000, 0.0)
+
+
+@pytest.mark.parametrize("kind", [torch.nn.GRUCell, torch.nn.LSTMCell])
+@pytest.mark.parametrize("bias", [True, False])
+def test_recurrent_cells(module: Any, kind: Any, bias: bool) -> None:
+    torch.manual_seed(0)
+    on_host = kind(6, 5, bias=bias)
+    on_device = kind(6, 5, bias=bias, device=D)
+    on_device.load_state_dict(on_host.state_dict())
+    with torch.no_grad():
+        expected, x = on_host(X), X.to(D)
+        graph = module.CUDAGraph()
+        on_device(x)
+        with module.graph(graph):
+            captured = on_device(x)
+        graph.replay()
+        for found in (on_device(x), captured):
+            torch.testing.assert_close(torch.stack([*_each(found)]).cpu(), torch.stack([*_each(expected)]))
+
+
+def _each(output: torch.Tensor | tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+    return output if isinstance(output, tuple) else (output,)

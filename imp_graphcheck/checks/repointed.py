@@ -1,0 +1,69 @@
+"""GC203, told by the program itself: a second capture of the same call reads other memory, while what the first one reads is
+live. Whoever holds the old tensor, the program does not compute with it any more.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from imp_graphcheck.checks.lifetimes import READS, Moved, Use, replaced
+from imp_graphcheck.record.finding import Finding
+from imp_graphcheck.record.graph import GraphTrace, Pointer, generations_in
+from imp_graphcheck.record.memory import Allocation
+
+
+@dataclass(slots=True)
+class _Pair:
+    """What took the place of what, and who reads it."""
+
+    old: Allocation
+    new: Allocation
+    uses: list[Use] = field(default_factory=list)
+
+
+def check_repointed(
+    base: GraphTrace, again: GraphTrace, memory: Mapping[int, Allocation]
+) -> tuple[Finding, ...]:
+    """One finding for each allocation that `base`, the graph that is replayed, reads, and `again` reads nowhere.
+
+    Memory of the graphs' own pools is left out. So is what both read, each in its place: buffers that take turns, and
+    what an earlier call left in the padding of a struct.
+    """
+    mine, theirs = generations_in((base,)), generations_in((again,))
+    pairs: dict[int, _Pair] = {}
+    for use, twin in _twins(base, again):
+        old, new = memory.get(use.pointer.generation or 0), memory.get(twin.generation or 0)
+        if old is None or new is None or old.generation in theirs or new.generation in mine:
+            continue
+        if _is_held(old, base) and _is_held(new, again) and use.pointer.displacement == twin.displacement:
+            pairs.setdefault(old.generation, _Pair(old, new)).uses.append(use)
+    return tuple(
+        replaced(
+            pair.old,
+            pair.uses,
+            "is live, but the same call reads other memory when it is captured again",
+            Moved(
+                name="what it reads",
+                old=pair.old.address,
+                new=pair.new.address,
+                site=pair.new.allocation_site,
+            ),
+        )
+        for pair in pairs.values()
+    )
+
+
+def _twins(base: GraphTrace, again: GraphTrace) -> Iterator[tuple[Use, Pointer]]:
+    """The pointers that are read, each with the one in its place; as far as both graphs run the same kernels."""
+    for mine, theirs in zip(base.nodes, again.nodes, strict=False):
+        if (mine.kind, mine.name, len(mine.params)) != (theirs.kind, theirs.name, len(theirs.params)):
+            return
+        for param, other in zip(mine.params, theirs.params, strict=True):
+            twins = {pointer.offset: pointer for pointer in other.pointers}
+            for pointer in param.pointers:
+                twin = twins.get(pointer.offset)
+                if twin is not None and pointer.access in READS and pointer.confirmed is not False:
+                    yield Use(base, mine, param, pointer), twin
+
+
+def _is_held(allocation: Allocation, graph: GraphTrace) -> bool:
+    return allocation.state == "live" and allocation.space == "device" and allocation.pool != graph.pool
