@@ -10,6 +10,7 @@ is recorded as not run.
 import argparse
 import re
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Callable
@@ -83,6 +84,23 @@ def stage_overhead(seconds: float) -> Part:
     return Part(title="What the captured stages cost", passed=done.returncode == 0, runs=(done,), text=text)
 
 
+def census_scaling(seconds: float) -> Part:
+    """Reading and checking graphs of 100 to 10,000 nodes."""
+    with tempfile.TemporaryDirectory() as folder:
+        drawn = Path(folder) / "page.md"
+        command = (sys.executable, "benchmarks/census_scaling.py", "--device", "cuda")
+        done = run((*command, "--page", str(drawn)), min(seconds, 60))
+        text = drawn.read_text() if drawn.exists() else ""
+    table = text[text.find("| nodes") : text.rfind("```console")]
+    return Part(
+        title="Reading and checking graphs, from 100 to 10,000 nodes",
+        passed=done.returncode == 0,
+        runs=(done,),
+        text=f"The bound is 25 us per node.\n\n{table}",
+        show_stdout=False,
+    )
+
+
 def coder_30b(seconds: float) -> Part:
     """The whole command on the model and the length of imp's pull request."""
     done = run((*TOOL, "capture", *CODER, "--format", "json", "--quiet"), min(seconds, 240))
@@ -102,6 +120,7 @@ PARTS: dict[str, Callable[[float], Part]] = {
     "selftest": selftest,
     "overhead": overhead,
     "stage-overhead": stage_overhead,
+    "census-scaling": census_scaling,
     "coder-30b": coder_30b,
     "coder-30b-speed": coder_30b_speed,
 }

@@ -7,11 +7,12 @@ there, may be the other half of the word that holds a number.
 from collections import defaultdict
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
 
-from imp_graphcheck.record.graph import GraphTrace, Node, Param
+from imp_graphcheck.record.graph import GraphTrace, Node
 from imp_graphcheck.record.word import number_of
 
 _WORD = 4
@@ -51,52 +52,72 @@ def changed_words(
     `host_addresses` on either side, and so are nodes whose parameters are not of the same sizes everywhere.
     """
     places = _same_sizes(base, other, *controls, *repeats)
-    mine, theirs = _words(base, places), _words(other, places)
+    layout = _Layout(base, places)
+    mine, theirs = layout.words(base), layout.words(other)
     unwritten: _Flags = np.zeros(len(mine), np.bool_)
     for control in controls:
-        unwritten |= mine != _words(control, places)
+        unwritten |= mine != layout.words(control)
     for repeat in repeats:
-        unwritten |= theirs != _words(repeat, places)
+        unwritten |= theirs != layout.words(repeat)
     changed: _Flags = mine != theirs
     for graph in (base, other):
-        pointers = _pointer_words(graph, places)
+        pointers = layout.pointers(graph)
         changed[pointers] = unwritten[pointers] = False
-    for same in _launched_alike(base, places):
+    for same in layout.launched_alike(base):
         changed[same] &= ~unwritten[same].any(axis=0)
-    return list(_first_of_each_node(base, other, places, changed, host_addresses))
+    return [
+        word
+        for place, start, end in zip(places, layout.starts, layout.ends, strict=True)
+        if changed[start:end].any()
+        for word in _first(base.nodes[place], other.nodes[place], place, changed[start:end], host_addresses)
+    ]
 
 
-def _launched_alike(graph: GraphTrace, places: Sequence[int]) -> list[NDArray[np.intp]]:
-    """For each kernel and geometry the positions of the words of all nodes that have them, one row for each node."""
-    groups: defaultdict[tuple[object, ...], list[NDArray[np.intp]]] = defaultdict(list)
-    start = 0
-    for place in places:
-        node = graph.nodes[place]
-        end = start + sum(map(_length, node.params))
-        groups[node.kind, node.name, node.grid, node.block, end - start].append(np.arange(start, end))
-        start = end
-    return [np.stack(rows) for rows in groups.values()]
+class _Layout:
+    """Where the words of each node lie in one array of all; `starts` and `ends` are by node.
 
+    All graphs that are asked about have parameters of the sizes of the first.
+    """
 
-def _first_of_each_node(
-    base: GraphTrace,
-    other: GraphTrace,
-    places: Sequence[int],
-    changed: _Flags,
-    host_addresses: Container[int],
-) -> Iterator[ChangedWord]:
-    start = 0
-    for place in places:
-        node = base.nodes[place]
-        end = start + sum(map(_length, node.params))
-        flags = changed[start:end]
-        while flags.any():
-            word = _changed(node, other.nodes[place], place, flags)
-            if not any(value in host_addresses for value in word.around):
-                yield word
-                break
-            flags[word.position : word.position + _ADDRESS // _WORD] = False
-        start = end
+    def __init__(self, graph: GraphTrace, places: Sequence[int]) -> None:
+        self._places = places
+        self._lengths = [[_words_in(param.data) for param in graph.nodes[place].params] for place in places]
+        self.ends = list(accumulate(map(sum, self._lengths)))
+        self.starts = [0, *self.ends][: len(self.ends)]
+
+    def words(self, graph: GraphTrace) -> _Words:
+        """All words, each parameter filled up to whole ones."""
+        padded = [
+            param.data.ljust(2 * _WORD * length, "0")
+            for place, lengths in zip(self._places, self._lengths, strict=True)
+            for param, length in zip(graph.nodes[place].params, lengths, strict=True)
+        ]
+        return np.frombuffer(bytes.fromhex("".join(padded)), np.uint32)
+
+    def pointers(self, graph: GraphTrace) -> NDArray[np.intp]:
+        """The positions of the words that addresses take."""
+        found: list[int] = []
+        for place, lengths, start in zip(self._places, self._lengths, self.starts, strict=True):
+            for param, length in zip(graph.nodes[place].params, lengths, strict=True):
+                for pointer in param.pointers:
+                    first = start + pointer.offset // _WORD
+                    found.append(first)
+                    found.append(min(first + 1, start + length - 1))
+                start += length
+        return np.array(found, np.intp)
+
+    def launched_alike(self, graph: GraphTrace) -> Iterator[NDArray[np.intp]]:
+        """For each kernel and geometry the positions of all nodes that have them, one row for each node."""
+        groups: defaultdict[tuple[object, ...], list[int]] = defaultdict(list)
+        for index, place in enumerate(self._places):
+            node = graph.nodes[place]
+            groups[node.kind, node.name, node.grid, node.block, self.ends[index] - self.starts[index]].append(
+                index
+            )
+        for indices in groups.values():
+            length = self.ends[indices[0]] - self.starts[indices[0]]
+            starts = np.array([self.starts[index] for index in indices], np.intp)
+            yield starts[:, None] + np.arange(length)
 
 
 def _same_sizes(base: GraphTrace, *others: GraphTrace) -> list[int]:
@@ -112,41 +133,28 @@ def _sizes(node: Node) -> tuple[int, ...]:
     return tuple([len(param.data) for param in node.params])
 
 
-def _length(param: Param) -> int:
-    """In words."""
-    return -(-len(param.data) // (2 * _WORD))
+def _words_in(data: str) -> int:
+    return -(-len(data) // (2 * _WORD))
 
 
-def _words(graph: GraphTrace, places: Sequence[int]) -> _Words:
-    padded = [
-        param.data.ljust(2 * _WORD * _length(param), "0")
-        for place in places
-        for param in graph.nodes[place].params
-    ]
-    return np.frombuffer(bytes.fromhex("".join(padded)), np.uint32)
-
-
-def _pointer_words(graph: GraphTrace, places: Sequence[int]) -> list[int]:
-    """The positions of the words that addresses take."""
-    found: list[int] = []
-    start = 0
-    for place in places:
-        for param in graph.nodes[place].params:
-            length = _length(param)
-            for pointer in param.pointers:
-                first = pointer.offset // _WORD
-                found.extend(range(start + first, start + min(first + _ADDRESS // _WORD, length)))
-            start += length
-    return found
+def _first(
+    mine: Node, theirs: Node, place: int, changed: _Flags, host_addresses: Container[int]
+) -> Iterator[ChangedWord]:
+    """The first number of a node that is no address of the host, if there is one."""
+    while changed.any():
+        word = _changed(mine, theirs, place, changed)
+        if not any(value in host_addresses for value in word.around):
+            yield word
+            return
+        changed[word.position : word.position + _ADDRESS // _WORD] = False
 
 
 def _changed(mine: Node, theirs: Node, place: int, changed: _Flags) -> ChangedWord:
     """The first number of a node that holds a word of `changed`: eight bytes where both halves do, or there is no more."""
     index, begin, word = 0, 0, int(changed.argmax())
-    while word >= _length(mine.params[index]):
-        begin += _length(mine.params[index])
-        changed = changed[_length(mine.params[index]) :]
-        index, word = index + 1, int(changed.argmax())
+    while word >= (length := _words_in(mine.params[index].data)):
+        changed = changed[length:]
+        index, begin, word = index + 1, begin + length, int(changed.argmax())
     before, after = (bytes.fromhex(each.params[index].data) for each in (mine, theirs))
     start, width = word * _WORD, _WORD if len(before) % _WORD == 0 else 1
     halves = slice(word // 2 * 2, word // 2 * 2 + 2)
