@@ -1,7 +1,7 @@
 """Runs the stages in this process, on the software GPU, and hands back the record."""
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ from imp_graphcheck.capture.settings import CaptureSettings
 from imp_graphcheck.capture.stages import run_stages
 from imp_graphcheck.child.events import Event
 from imp_graphcheck.device import Device, open_device
-from imp_graphcheck.device.sim import reset
+from imp_graphcheck.device.sim import current_gpu, reset
 from imp_graphcheck.record.run import Run
 from imp_graphcheck.record.store import load_run
 from imp_graphcheck.target import Program, resolve
@@ -32,6 +32,15 @@ def run_program(program: Program, settings: CaptureSettings, events: list[Event]
     loaded = load_run(session.recorder.directory)
     assert loaded == session.recorder.run, "what is on disk is what was seen"
     return loaded
+
+
+@pytest.fixture(autouse=True)
+def _no_dead_gpu_left_behind() -> Iterator[None]:
+    """A sticky error ends with the test that caused it: whichever test shares its process next has a GPU that works."""
+    yield
+    if current_gpu().fault is not None:
+        gc.collect()
+        reset()
 
 
 @pytest.fixture

@@ -37,7 +37,9 @@ def capture(
     seed: Annotated[int, typer.Option(help="Seed of the prompts and of random weights.")] = 0,
     output: Annotated[str, typer.Option(help="The run is saved in OUTPUT/runs/ID.")] = ".graphcheck",
     format_: Annotated[Format, typer.Option("--format", help="What stdout carries.")] = "table",
-    fault: Annotated[str | None, typer.Option(help="Put a known mistake into the engine first.")] = None,
+    fault: Annotated[
+        str | None, typer.Option(help="Put known mistakes into the engine first: NAME or NAME,NAME.")
+    ] = None,
     fail_on: Annotated[
         Severity, typer.Option(help="The mildest finding that makes the exit code 1.")
     ] = "error",

@@ -1,23 +1,48 @@
 """Mistakes that engines really made, put back one by one, so that every check can be shown to fire."""
 
 from imp_graphcheck.errors import UsageError
+from imp_graphcheck.faults.baked_context_length import BakedContextLength
+from imp_graphcheck.faults.baked_kernel_choice import BakedKernelChoice
 from imp_graphcheck.faults.baked_q_offset import BakedQOffset
+from imp_graphcheck.faults.baked_split_count import BakedSplitCount
+from imp_graphcheck.faults.baked_table_copy import BakedTableCopy
 from imp_graphcheck.faults.fault import EngineFault
+from imp_graphcheck.faults.grown_workspace import GrownWorkspace
 from imp_graphcheck.faults.per_call_scratch import PerCallScratch
+from imp_graphcheck.faults.pinned_temporary import PinnedTemporary
+from imp_graphcheck.faults.rebuilt_block_table import RebuiltBlockTable
 from imp_graphcheck.faults.recapture_every_call import RecaptureEveryCall
 from imp_graphcheck.faults.skipped_first_replay import SkippedFirstReplay
 
 ENGINE_FAULTS: dict[str, EngineFault] = {
     fault.name: fault
-    for fault in (PerCallScratch(), BakedQOffset(), SkippedFirstReplay(), RecaptureEveryCall())
+    for fault in (
+        PerCallScratch(),
+        GrownWorkspace(),
+        RebuiltBlockTable(),
+        PinnedTemporary(),
+        BakedQOffset(),
+        BakedContextLength(),
+        BakedSplitCount(),
+        BakedKernelChoice(),
+        BakedTableCopy(),
+        SkippedFirstReplay(),
+        RecaptureEveryCall(),
+    )
 }
 
-__all__ = ["ENGINE_FAULTS", "EngineFault", "engine_fault"]
+__all__ = ["ENGINE_FAULTS", "EngineFault", "engine_faults"]
 
 
-def engine_fault(name: str) -> EngineFault:
-    """The fault called `name`. Raises UsageError with the names there are."""
-    fault = ENGINE_FAULTS.get(name)
-    if fault is None:
-        raise UsageError(f"--fault {name}: not known.", hint=f"faults are {', '.join(ENGINE_FAULTS)}")
-    return fault
+def engine_faults(names: str) -> tuple[EngineFault, ...]:
+    """The faults called `names`, one or several between commas. Raises UsageError with the names there are."""
+    found = []
+    for name in (part.strip() for part in names.split(",")):
+        fault = ENGINE_FAULTS.get(name)
+        if fault is None:
+            raise UsageError(
+                f"--fault {name or names!r}: not known.", hint=f"faults are {', '.join(ENGINE_FAULTS)}"
+            )
+        if fault not in found:
+            found.append(fault)
+    return tuple(found)

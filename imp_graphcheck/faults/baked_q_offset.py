@@ -13,38 +13,28 @@ import torch
 from torch import Tensor
 
 from imp_engine.batch import StaticInputs
-from imp_engine.engine import Engine, Step
+from imp_engine.engine import Engine
 from imp_engine.kv_cache import KVCache
-from imp_engine.prefill import PrefillChunk
+from imp_graphcheck.faults.staged_step import noted_steps
 
 
 class BakedQOffset:
     """No error: right at the offset that was captured, wrong at every other."""
 
     name = "baked-q-offset"
-    code = "GC501"
+    code = "GC301"
     history = "imp #981/#986: q_offset by value in the launches, not in the graph key"
 
     @contextmanager
     def applied(self, engine: Engine) -> Iterator[None]:
         """Replace the device-resident positions by row numbers plus a Python number."""
         rows = torch.arange(engine.config.max_chunk_rows, device=engine.device)
-        staged = {"q_offset": 0}
-        stage, forward = engine.stage, engine.model.forward
+        forward = engine.model.forward
+        with noted_steps(engine) as staged:
 
-        def stage_and_note(step: Step) -> None:
-            if isinstance(step, PrefillChunk):
-                staged["q_offset"] = step.start
-            else:
-                staged["q_offset"] = len(step.sequences[0]) - 1
-            stage(step)
+            def forward_at_offset(inputs: StaticInputs, cache: KVCache) -> Tensor:
+                positions = rows[: inputs.positions.numel()] + staged.q_offset  # MARK launch
+                return forward(replace(inputs, positions=positions), cache)
 
-        def forward_at_offset(inputs: StaticInputs, cache: KVCache) -> Tensor:
-            positions = rows[: inputs.positions.numel()] + staged["q_offset"]
-            return forward(replace(inputs, positions=positions), cache)
-
-        with (
-            patch.object(engine, "stage", stage_and_note),
-            patch.object(engine.model, "forward", forward_at_offset),
-        ):
-            yield
+            with patch.object(engine.model, "forward", forward_at_offset):
+                yield

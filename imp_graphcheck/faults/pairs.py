@@ -4,6 +4,7 @@ import importlib
 import inspect
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Literal
 
 Place = Literal["allocation", "free", "launch"]
@@ -42,13 +43,18 @@ class Pair:
 
     def expected_lines(self) -> dict[Place, tuple[str, int]]:
         """File name and line number that each site must have."""
-        source = Path(inspect.getsourcefile(importlib.import_module(f"{_PROGRAMS}.{self.module}")) or "")
-        marked = {
-            line.rpartition("# MARK ")[2].strip(): number
-            for number, line in enumerate(source.read_text(encoding="utf-8").splitlines(), 1)
-            if "# MARK " in line
-        }
-        return {place: (source.name, marked[word]) for place, word in self.lines}
+        marked = marked_lines(importlib.import_module(f"{_PROGRAMS}.{self.module}"))
+        return {place: marked[word] for place, word in self.lines}
+
+
+def marked_lines(module: ModuleType) -> dict[str, tuple[str, int]]:
+    """File name and number of the lines of `module` that end in `# MARK word`, by that word."""
+    source = Path(inspect.getsourcefile(module) or "")
+    return {
+        line.rpartition("# MARK ")[2].strip(): (source.name, number)
+        for number, line in enumerate(source.read_text(encoding="utf-8").splitlines(), 1)
+        if "# MARK " in line
+    }
 
 
 PAIRS: tuple[Pair, ...] = (

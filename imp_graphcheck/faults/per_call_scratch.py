@@ -4,7 +4,7 @@ imp gathered past keys and values into `k_full` and `v_full`, allocated per call
 code that allocates does not run at a replay; the kernels that write and read the scratch do.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from imp_engine.engine import Engine, Step
-from imp_kernels import paged_attention as kernel
+from imp_graphcheck.faults.attention import Kernel, replaced_attention
 
 SEGMENT_BYTES = 32 << 20
 """As much as makes the allocator give the scratch a mapping of its own, which goes when the scratch goes."""
@@ -33,7 +33,7 @@ class PerCallScratch:
         stage = engine.stage
 
         def stage_with_scratch(step: Step) -> None:
-            scratch.clear()
+            scratch.clear()  # MARK free
             torch.get_device_module(engine.device).empty_cache()
             if step.key not in engine.graph_runner.captured:
                 scratch["k_full"] = _scratch(engine)
@@ -42,7 +42,7 @@ class PerCallScratch:
 
         with (
             patch.object(engine, "stage", stage_with_scratch),
-            patch("imp_engine.layers.attention.paged_attention", _attention_through(scratch)),
+            replaced_attention(lambda kernel: _attention_through(scratch, kernel)),
         ):
             yield
 
@@ -52,10 +52,10 @@ def _elements(dtype: torch.dtype) -> int:
 
 
 def _scratch(engine: Engine) -> Tensor:
-    return torch.empty(_elements(engine.dtype), dtype=engine.dtype, device=engine.device)
+    return torch.empty(_elements(engine.dtype), dtype=engine.dtype, device=engine.device)  # MARK allocation
 
 
-def _attention_through(scratch: dict[str, Tensor]) -> Callable[..., Tensor]:
+def _attention_through(scratch: dict[str, Tensor], kernel: Kernel) -> Kernel:
     def attention(
         query: Tensor, key_cache: Tensor, value_cache: Tensor, block_tables: Tensor, positions: Tensor
     ) -> Tensor:

@@ -22,7 +22,7 @@ from imp_engine.sequence import Sequence
 from imp_engine.shapes import named_shape
 from imp_graphcheck.device import Device
 from imp_graphcheck.errors import UsageError
-from imp_graphcheck.faults import engine_fault
+from imp_graphcheck.faults import engine_faults
 from imp_graphcheck.record.run import Target as TargetRecord
 from imp_graphcheck.target.program import Call, Fact
 
@@ -68,7 +68,7 @@ class Workload:
 
 
 class EngineProgram:
-    """The engine, driven step by step, with a mistake of imp's history put back where `fault` names one."""
+    """The engine, driven step by step, with the mistakes of imp's history put back that `fault` names."""
 
     independent_requests = True
 
@@ -84,7 +84,7 @@ class EngineProgram:
     ) -> None:
         self._model, self._kind, self._workload, self._seed = model, kind, workload, seed
         self._dtype = None if dtype is None else getattr(torch, dtype)
-        self._fault = None if fault is None else engine_fault(fault)
+        self._faults = () if fault is None else engine_faults(fault)
         self._patches = ExitStack()
         self._engine: Engine
         self._calls: tuple[Call, ...] = ()
@@ -94,8 +94,8 @@ class EngineProgram:
             self._require_room()
             runner = GraphRunner(device.torch_device, capture_mode=capture_mode)
             self._engine = self._built(device, runner)
-            if self._fault is not None:
-                self._patches.enter_context(self._fault.applied(self._engine))
+            for fault in self._faults:
+                self._patches.enter_context(fault.applied(self._engine))
             self._calls = self._planned()
         except EngineError as error:
             raise UsageError(
@@ -232,6 +232,6 @@ class EngineProgram:
         }
         if self._kind == "shape":
             detail["weights"] = f"random, seed {self._seed}"
-        if self._fault is not None:
-            detail["fault"] = self._fault.name
+        if self._faults:
+            detail["fault"] = ", ".join(fault.name for fault in self._faults)
         return detail

@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from imp_graphcheck.faults import ENGINE_FAULTS
+from imp_graphcheck.errors import UsageError
+from imp_graphcheck.faults import ENGINE_FAULTS, engine_faults
 from imp_graphcheck.record.run import Run
+from imp_graphcheck.rules import RULES
+from imp_graphcheck.selftest.cases import cases
 
 Check = Callable[..., Run]
 MODELS = ["qwen3-tiny", "qwen3-moe-tiny"]
@@ -71,14 +74,69 @@ def test_graphs_that_are_captured_again_and_again(check: Check) -> None:
     assert run.verdict == "clean", run.verdict_reason
 
 
+ENGINE_CASES = {case.fault_option: case for case in cases() if case.fault_option is not None}
+
+
+@pytest.mark.parametrize("fault", ENGINE_FAULTS)
+def test_its_code_comes_first_with_its_lines(check: Check, fault: str) -> None:
+    case = ENGINE_CASES[fault]
+    first = check("qwen3-tiny", fault=fault, reps=0).findings[0]
+    assert first.code in (case.code, *case.also)
+    sites = {"allocation": first.allocation_site, "free": first.free_site, "launch": first.launch_site}
+    for place, expected in (case.lines or {}).items():
+        site = sites[place]
+        assert site is not None, place
+        assert (Path(site.file).name, site.line) == expected
+
+
+@pytest.mark.parametrize(
+    ("fault", "lacks"),
+    [
+        ("baked-q-offset", "q_offset 0 -> 192"),
+        ("baked-context-length", "context 64 -> 256"),
+        ("baked-split-count", "context 64 -> 256"),
+        ("baked-kernel-choice", "context 64 -> 256"),
+        ("baked-table-copy", "context 64 -> 256"),
+    ],
+)
+def test_what_the_key_lacks_is_told_before_any_replay(check: Check, fault: str, lacks: str) -> None:
+    run = check("qwen3-tiny", fault=fault, reps=0)
+    (key,) = [finding for finding in run.findings if finding.code == "GC306"]
+    assert lacks in key.message
+    assert "GC501" in {finding.code for finding in run.findings}, "and the replays show it"
+
+
+@pytest.mark.parametrize(
+    ("faults", "codes"),
+    [
+        ("per-call-scratch,baked-q-offset", {"GC202", "GC301"}),
+        ("grown-workspace,baked-table-copy,pinned-temporary", {"GC201", "GC206", "GC305"}),
+        ("rebuilt-block-table,baked-split-count", {"GC201", "GC303"}),
+    ],
+)
+def test_several_causes_are_all_told(check: Check, faults: str, codes: set[str]) -> None:
+    run = check("qwen3-tiny", fault=faults, reps=0)
+    assert codes <= {finding.code for finding in run.findings}
+    causes = [finding.code for finding in run.findings if finding.code < "GC4"]
+    assert causes == [finding.code for finding in run.findings][: len(causes)], "causes before symptoms"
+    assert run.target.detail["fault"] == faults.replace(",", ", ")
+
+
+@pytest.mark.parametrize("name", ["no-such-fault", "baked-q-offset,no-such-fault", ""])
+def test_an_unknown_fault_is_refused(name: str) -> None:
+    with pytest.raises(UsageError, match="not known") as refused:
+        engine_faults(name)
+    assert "baked-q-offset" in refused.value.hint
+
+
 def test_a_fault_is_gone_when_its_run_is_over(check: Check) -> None:
     for fault in ENGINE_FAULTS:
-        check("qwen3-tiny", fault=fault)
+        check("qwen3-tiny", fault=fault, reps=0, pp=128)
     assert check("qwen3-tiny").verdict == "clean"
 
 
 def test_every_fault_names_its_code_and_its_history() -> None:
-    assert {fault.code for fault in ENGINE_FAULTS.values()} == {"GC202", "GC501", "GC408", "GC602"}
+    assert all(fault.code in RULES for fault in ENGINE_FAULTS.values())
     assert all("imp #" in fault.history for fault in ENGINE_FAULTS.values())
 
 
