@@ -4,10 +4,10 @@ from collections.abc import Hashable
 from dataclasses import replace
 
 from imp_engine.graph_runner import GraphRunner
+from imp_graphcheck.capture.answer import compared, poison_output, stale
 from imp_graphcheck.capture.census import remember_names
-from imp_graphcheck.capture.distance import distance
 from imp_graphcheck.capture.forward import marked
-from imp_graphcheck.capture.outputs import HostOutput, still_poisoned, tensors_of, to_host
+from imp_graphcheck.capture.outputs import HostOutput, to_host
 from imp_graphcheck.capture.program_errors import program_errors
 from imp_graphcheck.capture.recorder import StageError
 from imp_graphcheck.capture.refusal import traced
@@ -17,7 +17,6 @@ from imp_graphcheck.capture.words import counted
 from imp_graphcheck.checks.disturbance import check_recaptures
 from imp_graphcheck.checks.failures import check_capture_failure, check_replay_failure
 from imp_graphcheck.checks.numbers import judged
-from imp_graphcheck.record.run import CallComparison
 from imp_graphcheck.target import Call
 
 SWEEPS = 2
@@ -118,7 +117,7 @@ def _replayed(session: Session, call: Call, sweep: int, answers: Answers) -> Hos
     fallbacks, replays = runner.counters.fallbacks.total(), runner.counters.replays
     try:
         program.prepare(call)
-        poisoned = _poison(session, call)
+        poisoned = poison_output(session, call)
         closed = call.closed or session.closed.get(call.key)
         if closed is not None:
             live = runner.fall_back(call.key, closed, lambda: program.forward(call))
@@ -136,66 +135,11 @@ def _replayed(session: Session, call: Call, sweep: int, answers: Answers) -> Hos
         raise StageError(f"request {call.request}, {call.label}: {headline(error)}") from error
     launched = captured is not None or runner.counters.replays > replays
     through_graph = launched and runner.counters.fallbacks.total() == fallbacks
-    written = None if not poisoned else not _stale(poisoned, output, answers.outputs[call.index])
+    written = None if not poisoned else not stale(poisoned, output, answers.outputs[call.index])
     session.comparisons.append(
-        _compared(session, call, sweep, answers.outputs[call.index], output, through_graph, written)
+        compared(session, call, sweep, answers.outputs[call.index], output, through_graph, written)
     )
     return output
-
-
-def _poison(session: Session, call: Call) -> list[int]:
-    """Poison the outputs that lie in the memory of the call's own graph; returns which of them.
-
-    An output that lies elsewhere may be an input too (a cache updated in place), and must be left alone.
-    """
-    captured = session.program.runner.captured.get(call.key)
-    if captured is None:
-        return []
-    poisoned = []
-    for index, tensor in enumerate(tensors_of(captured.output)):
-        if tensor.numel() and session.device.owns(captured.graph, tensor):
-            session.device.poison(tensor)
-            poisoned.append(index)
-    return poisoned
-
-
-def _stale(poisoned: list[int], output: HostOutput, expected: HostOutput) -> bool:
-    """Whether a replay left the poison where it was. Tokens of -1 look like it, and can be the answer all the same."""
-    return any(still_poisoned(output[index]) and not still_poisoned(expected[index]) for index in poisoned)
-
-
-def _compared(
-    session: Session,
-    call: Call,
-    sweep: int,
-    base: HostOutput,
-    output: HostOutput,
-    through_graph: bool,
-    written: bool | None,
-) -> CallComparison:
-    found, noise = distance(base, output), session.noise[call.index]
-    more_bad = found.nan_count + found.inf_count > noise.nan_count + noise.inf_count
-    return CallComparison(
-        request=call.request,
-        call=call.index,
-        sweep=sweep,
-        label=call.label,
-        key=str(call.key),
-        path="replay" if through_graph else "eager",
-        agreement="nonfinite" if more_bad else "identical",
-        noise_max_abs_delta=noise.max_abs_delta,
-        max_abs_delta=found.max_abs_delta,
-        mean_abs_delta=found.mean_abs_delta,
-        bit_equal=found.bit_equal,
-        kld=found.kld,
-        kld_max=found.kld_max,
-        top1_agreement=found.top1_agreement,
-        top5_agreement=found.top5_agreement,
-        nan_count=found.nan_count,
-        inf_count=found.inf_count,
-        layouts=found.layouts,
-        output_written=written,
-    )
 
 
 def _note_replays(session: Session) -> None:

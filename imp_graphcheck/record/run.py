@@ -6,6 +6,7 @@ from typing import Literal
 from imp_graphcheck.record.finding import Finding
 from imp_graphcheck.record.graph import GraphTrace
 from imp_graphcheck.record.memory import Allocation
+from imp_graphcheck.record.probe import ProbeResult
 
 SCHEMA_VERSION = 2
 """2: nodes have parameters and name their launching line by index; `memory` is new."""
@@ -148,4 +149,5 @@ class Run:
     fallbacks: dict[str, int] = field(default_factory=dict)
     speed: Speed | None = None
     findings: tuple[Finding, ...] = ()
+    probes: tuple[ProbeResult, ...] = ()
     notes: tuple[str, ...] = ()

@@ -1,0 +1,84 @@
+"""Pins: whatever was allocated when a graph was captured stays allocated.
+
+A tensor's storage is alive as long as somebody holds it, so holding it is all that a pin does: nothing is copied, no
+address changes, and what the program would have given back is not handed out again. If the replays are right under it,
+the cause is a lifetime; what nobody but the pin holds is where to look.
+"""
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import torch
+from torch import UntypedStorage
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+_NO_BYTES = 0
+
+
+@dataclass(slots=True)
+class Pins:
+    """Storages by their first address. Memory that no tensor of Python holds cannot be pinned."""
+
+    storages: dict[int, UntypedStorage] = field(default_factory=dict)
+
+    def keep(self, tensor: torch.Tensor) -> None:
+        """Hold the memory of `tensor`."""
+        storage = tensor.untyped_storage()
+        address = storage.data_ptr()
+        if address != _NO_BYTES and address not in self.storages:
+            self.storages[address] = storage
+
+    def keep_all_alive(self, device: torch.device) -> None:
+        """Hold the memory of every tensor of `device`, and of every pinned one, that the interpreter knows of."""
+        for tensor in _tensors_alive():
+            if tensor.device.type == device.type or (tensor.device.type == "cpu" and _is_pinned(tensor)):
+                self.keep(tensor)
+
+    @contextmanager
+    def keeping_host_sources(self) -> Iterator[None]:
+        """Hold every host tensor that an operator is given while the context is active: a capture notes its address."""
+        with _HostArguments(self):
+            yield
+
+    def holding_alone(self) -> dict[int, UntypedStorage]:
+        """What only the pins still hold: the program has given it back."""
+        return {address: storage for address, storage in self.storages.items() if _use_count(storage) == 1}
+
+    def release(self, address: int) -> None:
+        """Let go of one storage; its memory goes where the program had sent it."""
+        del self.storages[address]
+
+
+class _HostArguments(TorchDispatchMode):
+    def __init__(self, pins: Pins) -> None:
+        super().__init__()
+        self._pins = pins
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        kwargs = kwargs or {}
+        for leaf in tree_leaves((args, kwargs)):
+            if isinstance(leaf, torch.Tensor) and leaf.device.type == "cpu" and leaf.layout == torch.strided:
+                self._pins.keep(leaf)
+        return func(*args, **kwargs)
+
+
+def _tensors_alive() -> list[torch.Tensor]:
+    # By type, not by isinstance: that would ask objects of the program for their __class__, which may be a property.
+    return [
+        found
+        for found in gc.get_objects()
+        if issubclass(type(found), torch.Tensor)
+        and found.layout == torch.strided
+        and found.device.type != "meta"
+    ]
+
+
+def _is_pinned(tensor: torch.Tensor) -> bool:
+    return tensor.numel() > 0 and tensor.is_pinned()
+
+
+def _use_count(storage: UntypedStorage) -> int:
+    return int(torch._C._storage_Use_Count(storage._cdata))
