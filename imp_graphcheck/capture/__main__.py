@@ -1,63 +1,20 @@
-"""The child process of `capture`: settings in on stdin, events out through a pipe, the record on disk."""
+"""The child process of `capture`."""
 
-import os
 import sys
-import traceback
+from typing import TYPE_CHECKING
 
 from imp_graphcheck.capture.settings import CaptureSettings
-from imp_graphcheck.child.channel import Channel, open_channel
-from imp_graphcheck.child.events import Crashed, Finished, Rejected
-from imp_graphcheck.errors import UsageError
-from imp_graphcheck.exit_codes import ExitCode
+from imp_graphcheck.capture.worker import run_worker
 
-
-def main() -> int:
-    """Run all stages; the exit code only says whether this process itself did its work."""
-    channel, settings = open_channel(CaptureSettings)
-    with channel.heartbeats():
-        try:
-            dead = _run(channel, settings)
-        except UsageError as error:
-            channel.send(Rejected(error.message, error.hint))
-            return ExitCode.USAGE
-        except KeyboardInterrupt:
-            return ExitCode.INTERRUPTED
-        except BaseException as error:  # noqa: BLE001 - the last frame of the process: the parent is told everything
-            message = f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"
-            channel.send(Crashed(message, traceback.format_exc()))
-            return ExitCode.INTERNAL
-        channel.send(Finished())
-        if dead:
-            # Freeing anything on a dead context aborts the process, and the record is complete.
-            os._exit(ExitCode.CLEAN)
-    return ExitCode.CLEAN
-
-
-def _run(channel: Channel, settings: CaptureSettings) -> bool:
-    """All stages; returns whether the device did not survive them."""
-    # torch is imported here and below, so that a rejected option costs no second.
-    from imp_graphcheck.capture.recorder import Recorder
+if TYPE_CHECKING:
     from imp_graphcheck.capture.session import Session
-    from imp_graphcheck.capture.stages import run_stages
-    from imp_graphcheck.device import open_device
-    from imp_graphcheck.target import resolve
-    from imp_graphcheck.target.engine import Workload
 
-    device = open_device(settings.device)
-    workload = Workload(
-        prompt_tokens=settings.pp,
-        chunk_tokens=settings.chunk,
-        requests=settings.requests,
-        decode_tokens=settings.tg,
-        seed=settings.seed,
-    )
-    program = resolve(
-        settings.model, workload=workload, dtype=settings.dtype, seed=settings.seed, fault=settings.fault
-    )
-    session = Session(program, device, settings, Recorder(channel.send))
+
+def _stages(session: "Session", _settings: CaptureSettings) -> None:
+    from imp_graphcheck.capture.stages import run_stages
+
     run_stages(session)
-    return session.dead
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_worker(CaptureSettings, _stages))

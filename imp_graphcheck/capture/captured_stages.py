@@ -1,6 +1,7 @@
 """Capture and replay. The record is on disk before each step that may kill the process."""
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 from imp_engine.graph_runner import GraphRunner
@@ -19,17 +20,20 @@ from imp_graphcheck.checks.failures import check_capture_failure, check_replay_f
 from imp_graphcheck.checks.numbers import judged
 from imp_graphcheck.target import Call
 
+Around = Callable[[], AbstractContextManager[object]]
+"""Makes what each capture happens in."""
+
 SWEEPS = 2
 """Passes over the workload in the replay stage: a first replay right after a capture proves little."""
 
 
-def capture(session: Session) -> None:
-    """Capture the graph of every key as the program would. Executes nothing of it."""
+def capture(session: Session, around: Around = nullcontext) -> None:
+    """Capture the graph of every key as the program would, each inside `around()`. Executes nothing of it."""
     runner = session.program.runner
     wanted = [call for call in session.first_calls if (call.closed or runner.closed(call.key)) is None]
     with session.recorder.stage("capture", len(wanted)) as notes:
         for call in wanted:
-            _captured(session, call)
+            _captured(session, call, around)
             notes.step()
         notes.detail = f"{len(runner.captured)} of {counted(len(wanted), 'graph key')} captured"
         if session.closed:
@@ -81,9 +85,9 @@ def _reasons_to_drop(runner: GraphRunner) -> list[str]:
     return reasons
 
 
-def _captured(session: Session, call: Call) -> None:
+def _captured(session: Session, call: Call, around: Around) -> None:
     """Capture the graph of `call`. What fails becomes a finding, and the other graphs are still tried."""
-    error = _capture_error(session, call)
+    error = _capture_error(session, call, around)
     if error is None:
         remember_names(session)
         with program_errors(session, "capture"):
@@ -99,11 +103,12 @@ def _captured(session: Session, call: Call) -> None:
         raise StageError(f"capture of {call.key}: {headline(error)}") from error
 
 
-def _capture_error(session: Session, call: Call) -> Exception | None:
+def _capture_error(session: Session, call: Call, around: Around) -> Exception | None:
     program = session.program
     try:
         program.prepare(call)
-        program.runner.capture(call.key, lambda: marked(session, call))
+        with around():
+            program.runner.capture(call.key, lambda: marked(session, call))
         session.device.synchronize()
     except Exception as error:  # noqa: BLE001 - whatever the program raises is the finding
         return error

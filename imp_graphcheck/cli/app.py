@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 import imp_graphcheck
+from imp_graphcheck.cli.bisect import bisect
 from imp_graphcheck.cli.capture import capture
 from imp_graphcheck.cli.diff import diff
 from imp_graphcheck.cli.doctor import doctor
@@ -26,7 +27,16 @@ EXIT_MEANINGS = {
 
 EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code.value:>3}  {text}" for code, text in EXIT_MEANINGS.items())
 
-COMMANDS: tuple[Callable[..., None], ...] = (capture, inspect, diff, report, explain, selftest, doctor)
+COMMANDS: tuple[Callable[..., None], ...] = (
+    capture,
+    bisect,
+    inspect,
+    diff,
+    report,
+    explain,
+    selftest,
+    doctor,
+)
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from imp_graphcheck.capture.answer import compared, poison_output, stale
-from imp_graphcheck.capture.outputs import HostOutput, to_host
+from imp_graphcheck.capture.outputs import to_host
 from imp_graphcheck.capture.session import Answers, Session, headline
 from imp_graphcheck.checks.numbers import judged
 from imp_graphcheck.record.probe import ProbeName, ProbeOutcome, ProbeResult
-from imp_graphcheck.record.run import CallComparison
+from imp_graphcheck.record.run import CallComparison, StateComparison
 from imp_graphcheck.record.site import Site
 from imp_graphcheck.target import Call
 
@@ -19,10 +19,11 @@ Answer = Callable[[Call], object]
 
 @dataclass(slots=True)
 class Arm:
-    """What one pass over the workload answered. `error` is what ended it early."""
+    """What one pass over the workload answered, and how that compares. `error` is what ended it early."""
 
     comparisons: tuple[CallComparison, ...] = ()
-    outputs: dict[int, HostOutput] = field(default_factory=dict)
+    states: tuple[StateComparison, ...] = ()
+    answers: Answers = field(default_factory=Answers)
     error: Exception | None = None
     failed_at: Call | None = None
     dead: bool = False
@@ -41,7 +42,12 @@ class Arm:
     def outcome(self) -> ProbeOutcome:
         if self.error is not None:
             return "died" if self.dead else "refused"
-        return "wrong" if self.wrong else "right"
+        return "wrong" if self.wrong or self.changed_state else "right"
+
+    @property
+    def changed_state(self) -> list[str]:
+        """The persistent tensors that were left otherwise than eager leaves them."""
+        return [each.name for each in self.states if each.bytes_different]
 
     def result(
         self, probe: ProbeName, intervention: str, *, detail: str = "", sites: tuple[Site, ...] = ()
@@ -51,6 +57,8 @@ class Arm:
             detail = (
                 detail or f"request {self.failed_at.request}, {self.failed_at.label}: {headline(self.error)}"
             )
+        if not detail and self.changed_state:
+            detail = f"{len(self.changed_state)} of {len(self.states)} state tensors differ"
         deltas = [each.max_abs_delta for each in self.wrong if each.max_abs_delta is not None]
         return ProbeResult(
             probe=probe,
@@ -89,6 +97,9 @@ def run_arm(
             arm.dead = session.dead = session.is_dead(error)
             break
     arm.comparisons = judged(found)
+    if arm.error is None and answers.state:
+        arm.states = session.compare_state(answers.state, sweep=0)
+        arm.answers.state = session.snapshot(like=answers.state)
     arm.seconds = time.perf_counter() - started
     return arm
 
@@ -109,7 +120,7 @@ def _one(
     output = to_host(answer(call))
     session.device.synchronize()
     program.between(call)
-    arm.outputs[call.index] = output
+    arm.answers.outputs[call.index] = output
     through_graph = runner.counters.replays > replays and runner.counters.fallbacks.total() == fallbacks
     base = answers.outputs[call.index]
     written = not stale(poisoned, output, base) if poisoned else None

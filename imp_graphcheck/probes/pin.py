@@ -52,9 +52,9 @@ class Pins:
         del self.storages[address]
 
 
-class _HostArguments(TorchDispatchMode):
+class _HostArguments(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __init__(self, pins: Pins) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._pins = pins
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]

@@ -1,0 +1,67 @@
+"""What all trials together say."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from imp_graphcheck.bisect.search import Done
+from imp_graphcheck.checks.causes import causes_of, is_symptom, ruled_out, suffices
+from imp_graphcheck.record.bisection import Bisection, BisectionStatus, Cause
+from imp_graphcheck.record.finding import Finding
+from imp_graphcheck.record.probe import ProbeResult
+from imp_graphcheck.record.run import Run
+
+
+def concluded(bisection: Bisection, done: Sequence[Done], *, exhausted: bool) -> Bisection:
+    """The record with its answer. `exhausted`: there was more to try, and no trial left to try it with."""
+    runs = [each.run for each in done if each.run is not None]
+    findings = _distinct([finding for run in runs for finding in run.findings])
+    probes = tuple(probe for run in runs for probe in run.probes)
+    causes = causes_of(findings, probes)
+    symptoms = tuple(finding for finding in findings if is_symptom(finding) and finding.severity == "error")
+    status, reason = _status(runs, causes, symptoms, probes, exhausted)
+    return replace(
+        bisection,
+        status=status,
+        reason=reason,
+        causes=causes,
+        sufficient=suffices(probes) if causes else None,
+        symptoms=symptoms,
+        ruled_out=ruled_out(findings, probes),
+        tried=probes,
+    )
+
+
+def _status(
+    runs: Sequence[Run],
+    causes: Sequence[Cause],
+    symptoms: Sequence[Finding],
+    probes: Sequence[ProbeResult],
+    exhausted: bool,
+) -> tuple[BisectionStatus, str]:
+    if causes:
+        return "found", causes[0].finding.message
+    wrong = next((probe for probe in probes if probe.outcome in ("wrong", "died")), None)
+    if symptoms:
+        return "inconclusive", f"it fails, and no cause was found: {symptoms[0].message}"
+    if wrong is not None:
+        return (
+            "inconclusive",
+            f"no cause was found for this: {wrong.intervention}: {wrong.detail or wrong.outcome}",
+        )
+    unproven = next((run for run in runs if run.verdict == "inconclusive"), None)
+    if unproven is not None:
+        return "inconclusive", unproven.verdict_reason
+    if exhausted:
+        return "inconclusive", "--max-trials was reached before everything was tried"
+    return "nothing found", f"{len(probes)} interventions, and the answers stayed right"
+
+
+def _distinct(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Each place once; the trials see the same things again."""
+    found: dict[tuple[object, ...], Finding] = {}
+    for finding in findings:
+        code = "GC201" if finding.code == "GC202" else finding.code
+        line = finding.allocation_site or finding.launch_site
+        at = None if line is None else (line.file, line.line)
+        found.setdefault((code, at) if at is not None else (code, finding.graph, finding.node), finding)
+    return tuple(found.values())

@@ -1,0 +1,205 @@
+"""The trial that keeps everything alive: is it a lifetime, whose, and does giving it up bring the fault back?
+
+Stages after those that `capture` has too:
+
+    kept alive   every call through its graph, with all memory of the capture held by pins
+    fresh        if that is still wrong: a capture for each call, so that nothing of another call can be frozen in it
+    poison       other content in what only the pins hold, line by line: which of it matters?
+    chosen       pins on those lines alone: do they suffice?
+    given up     the pins let go and the cache emptied: the fault comes back, if it was theirs
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from imp_graphcheck.capture.captured_stages import capture
+from imp_graphcheck.capture.eager_stages import eager, load, noise_floor, prewarm, warm_up
+from imp_graphcheck.capture.recorder import StageError, StageNotes
+from imp_graphcheck.capture.session import Answers, Session, headline
+from imp_graphcheck.capture.words import counted
+from imp_graphcheck.checks.failures import check_replay_failure
+from imp_graphcheck.probes.arm import Arm, run_arm
+from imp_graphcheck.probes.dead import DeadSite, dead_sites, read_captured
+from imp_graphcheck.probes.fresh import fresh_captures
+from imp_graphcheck.probes.pin import Pins
+from imp_graphcheck.probes.poison import ONES, ZEROS, Effect, effective, filled
+from imp_graphcheck.record.probe import ProbeResult
+from imp_graphcheck.record.site import Site
+
+
+def run_kept_alive(session: Session) -> None:
+    """All of it. Whatever a stage learns is on disk before the next one, which may kill the process."""
+    failed = None
+    try:
+        with session.device.recording():
+            _all_stages(session)
+    except StageError as failure:
+        failed = str(failure)
+    session.recorder.update(
+        verdict="inconclusive" if failed else "findings" if session.findings else "clean",
+        verdict_reason=failed or "all interventions were made",
+        findings=tuple(session.findings),
+    )
+    if not session.dead:
+        session.program.teardown()
+
+
+def _all_stages(session: Session) -> None:
+    load(session)
+    prewarm(session)
+    session.device.keep_up()
+    warm_up(session)
+    answers = eager(session)
+    session.device.keep_up()
+    noise_floor(session, answers)
+    session.device.keep_up()
+    pins = Pins()
+    capture(session, lambda: _pinned(session, pins))
+    read_captured(session)
+    kept = _kept_alive(session, answers)
+    if kept.outcome == "wrong":
+        _fresh(session, answers)
+    sites = dead_sites(session, pins)
+    harmful = _poison(session, kept.answers, sites)
+    harmless = [site for site in sites if site not in harmful]
+    if harmless:
+        _give_up(pins, harmless)
+        _chosen(session, answers, harmful)
+    if harmful:
+        _give_up(pins, harmful)
+        _given_up(session, answers, harmful)
+
+
+@contextmanager
+def _pinned(session: Session, pins: Pins) -> Iterator[None]:
+    pins.keep_all_alive(session.device.torch_device)
+    with pins.keeping_host_sources():
+        yield
+
+
+def _kept_alive(session: Session, answers: Answers) -> Arm:
+    with session.recorder.stage("kept alive", len(session.calls)) as notes:
+        arm = run_arm(session, answers)
+        _told(
+            session,
+            notes,
+            arm.result("pin", "everything that was allocated when a graph was captured is kept alive"),
+        )
+        if arm.error is not None:
+            session.find(check_replay_failure(session.failure(arm.error, _key(arm))))
+            raise StageError(f"with everything kept alive: {headline(arm.error)}") from arm.error
+    return arm
+
+
+def _fresh(session: Session, answers: Answers) -> None:
+    with session.recorder.stage("fresh", len(session.calls)) as notes:
+        arm = fresh_captures(session, answers)
+        _told(
+            session,
+            notes,
+            arm.result("fresh", "each call is replayed from a graph that was captured for it alone"),
+        )
+        _require_alive(session, arm)
+
+
+def _poison(session: Session, kept: Answers, sites: list[DeadSite]) -> list[DeadSite]:
+    """The lines whose content reaches an answer, or is overwritten by a replay."""
+    if not sites:
+        return []
+    harmful: list[DeadSite] = []
+    with session.recorder.stage("poison") as notes:
+        for fill in (ZEROS, ONES):
+            rest = [site for site in sites if site not in harmful]
+            harmful.extend(_with_effect(session, kept, rest, fill))
+        notes.detail = (
+            f"{len(harmful)} of {counted(len(sites), 'line')} whose memory was given back reach the answers "
+            f"or are written by the replays"
+        )
+    return harmful
+
+
+def _with_effect(session: Session, kept: Answers, sites: Sequence[DeadSite], fill: int) -> list[DeadSite]:
+    written: list[DeadSite] = []
+
+    def has_effect(group: Sequence[DeadSite]) -> bool:
+        effect = filled(session, kept, group, fill)
+        where = ", ".join(map(str, group))
+        told = f"0x{fill:02X} in {where}; held against the same replays without it"
+        _add(session, effect.arm.result("poison", told, sites=_sites(group)))
+        _require_alive(session, effect.arm)
+        for site in effect.written:
+            if site not in written:
+                written.append(site)
+                _add(session, _canary(effect, site, fill))
+        return effect.arm.outcome != "right"
+
+    found = effective(sites, has_effect)
+    return [site for site in sites if site in found or site in written]
+
+
+def _canary(effect: Effect, site: DeadSite, fill: int) -> ProbeResult:
+    return ProbeResult(
+        probe="canary",
+        intervention=f"0x{fill:02X} in {site}",
+        outcome="wrong",
+        calls=len(effect.arm.comparisons),
+        detail="the replays wrote over it: whoever gets this memory next loses its content",
+        sites=_sites([site]),
+        seconds=effect.arm.seconds,
+    )
+
+
+def _chosen(session: Session, answers: Answers, harmful: list[DeadSite]) -> None:
+    with session.recorder.stage("chosen", len(session.calls)) as notes:
+        arm = run_arm(session, answers)
+        kept = "nothing" if not harmful else "only " + ", ".join(map(str, harmful))
+        _told(session, notes, arm.result("pin", f"{kept} is kept alive", sites=_sites(harmful)))
+        _require_alive(session, arm)
+
+
+def _give_up(pins: Pins, sites: list[DeadSite]) -> None:
+    for site in sites:
+        site.storages.clear()
+        for allocation in site.allocations:
+            pins.storages.pop(allocation.address, None)
+
+
+def _given_up(session: Session, answers: Answers, harmful: list[DeadSite]) -> None:
+    """Last, because it may be the end of the device."""
+    with session.recorder.stage("given up", len(session.calls)) as notes:
+        session.device.module.empty_cache()
+        arm = run_arm(session, answers)
+        where = ", ".join(map(str, harmful))
+        _told(
+            session,
+            notes,
+            arm.result("unmap", f"{where} is given up, and the cache emptied", sites=_sites(harmful)),
+        )
+        if arm.error is not None and session.device.explain(arm.error) is not None:
+            session.find(check_replay_failure(session.failure(arm.error, _key(arm))))
+
+
+def _told(session: Session, notes: StageNotes, result: ProbeResult) -> None:
+    notes.detail = (
+        f"{result.wrong_calls} of {result.calls} calls wrong" if result.wrong_calls else result.outcome
+    )
+    if result.detail:
+        notes.detail += f": {result.detail}"
+    _add(session, result)
+
+
+def _add(session: Session, result: ProbeResult) -> None:
+    session.recorder.update(probes=(*session.recorder.run.probes, result), findings=tuple(session.findings))
+
+
+def _require_alive(session: Session, arm: Arm) -> None:
+    if session.dead and arm.error is not None:
+        raise StageError(headline(arm.error)) from arm.error
+
+
+def _key(arm: Arm) -> str:
+    return str(arm.failed_at.key) if arm.failed_at is not None else ""
+
+
+def _sites(group: Sequence[DeadSite]) -> tuple[Site, ...]:
+    return tuple(site.site for site in group if site.site is not None)

@@ -1,0 +1,58 @@
+"""Which trial comes next, given those that were made. Pure: an interrupted search goes on where it stopped."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from imp_graphcheck.bisect.trial_settings import TrialSettings
+from imp_graphcheck.capture.settings import CAPTURE_MODES
+from imp_graphcheck.checks.causes import causes_of
+from imp_graphcheck.record.run import Run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """A trial that was made. `run` is None where it left no record."""
+
+    settings: TrialSettings
+    run: Run | None
+
+
+def next_trial(base: TrialSettings, done: Sequence[Done], *, keep_going: bool) -> TrialSettings | None:
+    """The settings of the next trial; None when nothing that is left to try could tell more.
+
+    First the target as it is: its census names suspects before anything else is done. Where it was captured, everything is
+    kept alive next, which also tries the suspects one by one. Where a capture was refused, the other capture modes. A
+    target that failed in none of these is run again and again, since a fault that comes and goes may yet come.
+    """
+    if not done:
+        return replace(base, kind="as it is")
+    first = done[0].run
+    if first is None or first.verdict in ("interrupted", "failed"):
+        return None
+    modes = [mode for mode in CAPTURE_MODES if mode not in _tried_modes(done)]
+    if _was_refused(first) and modes and (keep_going or not first.graphs):
+        return replace(base, kind="as it is", capture_mode=modes[0])
+    if first.graphs and not _made(done, "kept alive"):
+        return replace(base, kind="kept alive")
+    if first.graphs and base.repeat and not _made(done, "repeated") and (keep_going or _all_right(done)):
+        return replace(base, kind="repeated")
+    return None
+
+
+def _all_right(done: Sequence[Done]) -> bool:
+    runs = [each.run for each in done if each.run is not None]
+    probes = [probe for run in runs for probe in run.probes]
+    findings = [finding for run in runs for finding in run.findings if finding.severity == "error"]
+    return not findings and not causes_of(runs[0].findings, probes)
+
+
+def _was_refused(run: Run) -> bool:
+    return any(finding.code.startswith("GC1") for finding in run.findings)
+
+
+def _tried_modes(done: Sequence[Done]) -> set[str]:
+    return {each.settings.capture_mode for each in done}
+
+
+def _made(done: Sequence[Done], kind: str) -> bool:
+    return any(each.settings.kind == kind for each in done)

@@ -1,0 +1,100 @@
+"""Causes out of suspicions: which finding did an intervention prove, and which did it rule out?
+
+Memory: other content there must reach an answer, or the replays must write there, or giving it up must bring the fault.
+What is frozen: the answers must be right once each call has a capture of its own, and wrong without.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from imp_graphcheck.record.bisection import Cause
+from imp_graphcheck.record.finding import Finding
+from imp_graphcheck.record.probe import ProbeResult
+from imp_graphcheck.record.site import Site
+
+LIFETIMES = frozenset({"GC201", "GC202", "GC205", "GC206", "GC208"})
+REUSE = frozenset({"GC203", "GC301", "GC302", "GC303", "GC304", "GC305", "GC306", "GC401"})
+_CONTENT = ("poison", "canary", "unmap")
+
+
+def is_symptom(finding: Finding) -> bool:
+    """Whether a finding says what was seen, and not why: numbers, a death without a reason, figures of speed."""
+    return finding.code.startswith(("GC5", "GC6")) or finding.code == "GC209"
+
+
+def causes_of(findings: Sequence[Finding], probes: Sequence[ProbeResult]) -> tuple[Cause, ...]:
+    """The findings that are causes, those first that were proven."""
+    causes = [
+        _judged(finding, probes)
+        for finding in findings
+        if not is_symptom(finding) and finding.severity != "note"
+    ]
+    kept = [cause for cause in causes if cause.necessary is not False and cause.finding.severity == "error"]
+    return tuple(sorted(kept, key=lambda cause: not cause.proof))
+
+
+def ruled_out(findings: Sequence[Finding], probes: Sequence[ProbeResult]) -> tuple[str, ...]:
+    """What was suspected and shown to be harmless here, in sentences."""
+    sentences = []
+    for finding in findings:
+        if is_symptom(finding):
+            continue
+        cause = _judged(finding, probes)
+        if cause.necessary is False:
+            where = "" if finding.allocation_site is None else f" of {_line(finding.allocation_site)}"
+            sentences.append(
+                f"{finding.code}{where}: no content put there reached an answer, and no replay wrote there"
+                if finding.code in LIFETIMES
+                else f"{finding.code}: the replays are right all the same"
+            )
+    return tuple(dict.fromkeys(sentences))
+
+
+def suffices(probes: Sequence[ProbeResult]) -> bool | None:
+    """Whether the answers were right with everything mended that can be: memory kept, each call its own capture."""
+    mended = [probe for probe in probes if probe.probe in ("pin", "fresh")]
+    if not mended:
+        return None
+    return any(probe.outcome == "right" for probe in mended)
+
+
+def _judged(finding: Finding, probes: Sequence[ProbeResult]) -> Cause:
+    if finding.code in LIFETIMES:
+        return _lifetime(finding, probes)
+    if finding.code in REUSE:
+        return _reuse(finding, probes)
+    return Cause(finding=finding)
+
+
+def _lifetime(finding: Finding, probes: Sequence[ProbeResult]) -> Cause:
+    at = [probe for probe in probes if probe.probe in _CONTENT and _touches(probe, finding.allocation_site)]
+    told = [probe for probe in at if probe.outcome in ("wrong", "died")]
+    alone = [probe for probe in told if len({_line(site) for site in probe.sites}) == 1]
+    if alone:
+        kept = [probe for probe in probes if probe.probe == "pin" and probe.outcome == "right"]
+        return Cause(finding=_confirmed(finding), proof=(*kept[:1], *alone), necessary=True)
+    if told:
+        return Cause(finding=_confirmed(finding), proof=tuple(told), necessary=None)
+    return Cause(finding=finding, necessary=False if at else None)
+
+
+def _reuse(finding: Finding, probes: Sequence[ProbeResult]) -> Cause:
+    reused = [probe for probe in probes if probe.probe == "pin"]
+    fresh = [probe for probe in probes if probe.probe == "fresh"]
+    if any(probe.outcome == "right" for probe in fresh) and reused:
+        return Cause(finding=_confirmed(finding), proof=(reused[0], fresh[0]), necessary=None)
+    if reused and all(probe.outcome == "right" for probe in reused):
+        return Cause(finding=finding, necessary=False)
+    return Cause(finding=finding)
+
+
+def _confirmed(finding: Finding) -> Finding:
+    return replace(finding, confidence="confirmed", severity="error")
+
+
+def _touches(probe: ProbeResult, site: Site | None) -> bool:
+    return site is not None and any(_line(site) == _line(each) for each in probe.sites)
+
+
+def _line(site: Site) -> str:
+    return f"{site.file}:{site.line}"

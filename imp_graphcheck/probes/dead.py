@@ -1,0 +1,75 @@
+"""What a graph points at, and only the pins keep alive: the program has given it back."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from torch import UntypedStorage
+
+from imp_graphcheck.capture.reading import read
+from imp_graphcheck.capture.session import Session
+from imp_graphcheck.capture.tables import find_tables
+from imp_graphcheck.probes.pin import Pins
+from imp_graphcheck.record.graph import generations_in
+from imp_graphcheck.record.memory import Allocation
+from imp_graphcheck.record.site import Site
+
+Line = tuple[str, int, str] | None
+"""File, line and function of an allocation; None where nobody saw it happen."""
+
+
+@dataclass(slots=True, eq=False)
+class DeadSite:
+    """Every such allocation that one line made."""
+
+    site: Site | None
+    allocations: list[Allocation] = field(default_factory=list)
+    storages: list[UntypedStorage] = field(default_factory=list)
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(allocation.size_bytes for allocation in self.allocations)
+
+    def __str__(self) -> str:
+        where = (
+            "memory of an unknown line"
+            if self.site is None
+            else f"the memory of {self.site.file}:{self.site.line}"
+        )
+        return f"{where} ({self.size_bytes} bytes)"
+
+
+def read_captured(session: Session) -> None:
+    """The graphs, what they point at, and the addresses they read from memory, into the record. Launches nothing."""
+    captured = session.program.runner.captured
+    session.recorder.remember(graphs=tuple(read(session, graph) for graph in captured.values()))
+    memory = session.device.allocations(generations_in(session.recorder.run.graphs))
+    session.recorder.update(memory=tuple(memory.values()))
+    for call in session.first_calls:
+        if call.key in captured:
+            session.restore()
+            session.program.prepare(call)
+            session.device.synchronize()
+            find_tables(session, call)
+            session.program.between(call)
+
+
+def dead_sites(session: Session, pins: Pins) -> list[DeadSite]:
+    """The allocations that graphs point at, directly or through a table, and that nobody but `pins` holds; by line."""
+    alone = pins.holding_alone()
+    found: dict[Line, DeadSite] = {}
+    for allocation in _pointed_at(session):
+        storage = alone.get(allocation.address)
+        if storage is not None and storage.nbytes():
+            site = allocation.allocation_site
+            line = None if site is None else (site.file, site.line, site.function)
+            dead = found.setdefault(line, DeadSite(site))
+            dead.allocations.append(allocation)
+            dead.storages.append(storage)
+    return list(found.values())
+
+
+def _pointed_at(session: Session) -> Iterator[Allocation]:
+    generations = generations_in(session.recorder.run.graphs)
+    for tables in session.tables.values():
+        generations.update(entry.generation for table in tables for entry in table.entries)
+    yield from session.device.allocations(generations).values()
