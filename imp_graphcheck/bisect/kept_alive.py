@@ -19,7 +19,7 @@ from imp_graphcheck.capture.session import Answers, Session, headline
 from imp_graphcheck.capture.words import counted
 from imp_graphcheck.checks.failures import check_replay_failure
 from imp_graphcheck.probes.arm import Arm, run_arm
-from imp_graphcheck.probes.dead import DeadSite, dead_sites, read_captured
+from imp_graphcheck.probes.dead import DeadSite, dead_sites, finding_of, read_captured
 from imp_graphcheck.probes.fresh import fresh_captures
 from imp_graphcheck.probes.pin import Pins
 from imp_graphcheck.probes.poison import ONES, ZEROS, Effect, effective, filled
@@ -115,6 +115,8 @@ def _poison(session: Session, kept: Answers, sites: list[DeadSite]) -> list[Dead
             f"{len(harmful)} of {counted(len(sites), 'line')} whose memory was given back reach the answers "
             f"or are written by the replays"
         )
+        session.find(*(finding_of(site, session.recorder.run.graphs) for site in harmful))
+        session.save_findings()
     return harmful
 
 
@@ -159,9 +161,8 @@ def _chosen(session: Session, answers: Answers, harmful: list[DeadSite]) -> None
 
 def _give_up(pins: Pins, sites: list[DeadSite]) -> None:
     for site in sites:
-        site.storages.clear()
-        for allocation in site.allocations:
-            pins.storages.pop(allocation.address, None)
+        while site.storages:
+            pins.release(site.storages.pop())
 
 
 def _given_up(session: Session, answers: Answers, harmful: list[DeadSite]) -> None:

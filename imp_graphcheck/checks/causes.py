@@ -14,32 +14,33 @@ from imp_graphcheck.record.site import Site
 
 LIFETIMES = frozenset({"GC201", "GC202", "GC205", "GC206", "GC208"})
 REUSE = frozenset({"GC203", "GC301", "GC302", "GC303", "GC304", "GC305", "GC306", "GC401"})
+_FROZEN = REUSE - {"GC203", "GC306", "GC401"}
 _CONTENT = ("poison", "canary", "unmap")
 
 
 def is_symptom(finding: Finding) -> bool:
-    """Whether a finding says what was seen, and not why: numbers, a death without a reason, figures of speed."""
-    return finding.code.startswith(("GC5", "GC6")) or finding.code == "GC209"
+    """Whether a finding says what was seen, and not why: numbers, or a death without a reason."""
+    return finding.code.startswith("GC5") or finding.code == "GC209"
 
 
 def causes_of(findings: Sequence[Finding], probes: Sequence[ProbeResult]) -> tuple[Cause, ...]:
     """The findings that are causes, those first that were proven."""
-    causes = [
+    judged = [
         _judged(finding, probes)
         for finding in findings
         if not is_symptom(finding) and finding.severity != "note"
     ]
+    causes = judged if _alone(judged) else [_masked(cause) for cause in judged]
     kept = [cause for cause in causes if cause.necessary is not False and cause.finding.severity == "error"]
-    return tuple(sorted(kept, key=lambda cause: not cause.proof))
+    return tuple(sorted(_folded(kept), key=lambda cause: not cause.proof))
 
 
 def ruled_out(findings: Sequence[Finding], probes: Sequence[ProbeResult]) -> tuple[str, ...]:
     """What was suspected and shown to be harmless here, in sentences."""
     sentences = []
-    for finding in findings:
-        if is_symptom(finding):
-            continue
-        cause = _judged(finding, probes)
+    judged = [_judged(finding, probes) for finding in findings if not is_symptom(finding)]
+    for cause in judged if _alone(judged) else ():
+        finding = cause.finding
         if cause.necessary is False:
             where = "" if finding.allocation_site is None else f" of {_line(finding.allocation_site)}"
             sentences.append(
@@ -56,6 +57,34 @@ def suffices(probes: Sequence[ProbeResult]) -> bool | None:
     if not mended:
         return None
     return any(probe.outcome == "right" for probe in mended)
+
+
+def _alone(causes: Sequence[Cause]) -> bool:
+    """Whether no cause was proven that could hide what another one does."""
+    return not any(cause.proof for cause in causes)
+
+
+def _masked(cause: Cause) -> Cause:
+    hidden = cause.necessary is False and cause.finding.code in LIFETIMES
+    return replace(cause, necessary=None) if hidden else cause
+
+
+def _folded(causes: Sequence[Cause]) -> list[Cause]:
+    """One cause for each line that launched what is frozen. That the key lacks a number says no more than they do."""
+    folded: dict[object, Cause] = {}
+    frozen = {cause.finding.graph for cause in causes if cause.finding.code in _FROZEN}
+    for number, cause in enumerate(causes):
+        finding, at = cause.finding, cause.finding.launch_site
+        if finding.code == "GC306" and finding.graph in frozen:
+            continue
+        line = number if finding.code not in _FROZEN or at is None else (finding.graph, at.file, at.line)
+        first = folded.get(line)
+        if first is None:
+            folded[line] = cause
+        else:
+            told = (*first.finding.consequences, f"{finding.code}: {finding.message}")
+            folded[line] = replace(first, finding=replace(first.finding, consequences=told))
+    return list(folded.values())
 
 
 def _judged(finding: Finding, probes: Sequence[ProbeResult]) -> Cause:
@@ -75,7 +104,8 @@ def _lifetime(finding: Finding, probes: Sequence[ProbeResult]) -> Cause:
         return Cause(finding=_confirmed(finding), proof=(*kept[:1], *alone), necessary=True)
     if told:
         return Cause(finding=_confirmed(finding), proof=tuple(told), necessary=None)
-    return Cause(finding=finding, necessary=False if at else None)
+    # Whoever follows addresses in a table may do so another time: silence proves nothing there.
+    return Cause(finding=finding, necessary=False if at and finding.code != "GC208" else None)
 
 
 def _reuse(finding: Finding, probes: Sequence[ProbeResult]) -> Cause:
@@ -83,7 +113,7 @@ def _reuse(finding: Finding, probes: Sequence[ProbeResult]) -> Cause:
     fresh = [probe for probe in probes if probe.probe == "fresh"]
     if any(probe.outcome == "right" for probe in fresh) and reused:
         return Cause(finding=_confirmed(finding), proof=(reused[0], fresh[0]), necessary=None)
-    if reused and all(probe.outcome == "right" for probe in reused):
+    if reused and finding.code in _FROZEN and all(probe.outcome == "right" for probe in reused):
         return Cause(finding=finding, necessary=False)
     return Cause(finding=finding)
 

@@ -1,6 +1,6 @@
 """What a graph points at, and only the pins keep alive: the program has given it back."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from torch import UntypedStorage
@@ -9,9 +9,11 @@ from imp_graphcheck.capture.reading import read
 from imp_graphcheck.capture.session import Session
 from imp_graphcheck.capture.tables import find_tables
 from imp_graphcheck.probes.pin import Pins
-from imp_graphcheck.record.graph import generations_in
+from imp_graphcheck.record.finding import Finding
+from imp_graphcheck.record.graph import GraphTrace, generations_in
 from imp_graphcheck.record.memory import Allocation
 from imp_graphcheck.record.site import Site
+from imp_graphcheck.rules import RULES
 
 Line = tuple[str, int, str] | None
 """File, line and function of an allocation; None where nobody saw it happen."""
@@ -58,13 +60,17 @@ def dead_sites(session: Session, pins: Pins) -> list[DeadSite]:
     alone = pins.holding_alone()
     found: dict[Line, DeadSite] = {}
     for allocation in _pointed_at(session):
-        storage = alone.get(allocation.address)
-        if storage is not None and storage.nbytes():
+        fitting = [
+            storage
+            for storage in alone.get(allocation.address, ())
+            if storage.nbytes() <= allocation.size_bytes
+        ]
+        if fitting:
             site = allocation.allocation_site
             line = None if site is None else (site.file, site.line, site.function)
             dead = found.setdefault(line, DeadSite(site))
             dead.allocations.append(allocation)
-            dead.storages.append(storage)
+            dead.storages.extend(fitting)
     return list(found.values())
 
 
@@ -73,3 +79,32 @@ def _pointed_at(session: Session) -> Iterator[Allocation]:
     for tables in session.tables.values():
         generations.update(entry.generation for table in tables for entry in table.entries)
     yield from session.device.allocations(generations).values()
+
+
+def finding_of(dead: DeadSite, traces: Sequence[GraphTrace]) -> Finding:
+    """GC201, or GC206 for host memory: what a graph reads or writes there matters, and it is not the program's any more."""
+    code = "GC206" if dead.allocations[0].space == "pinned" else "GC201"
+    generations = {allocation.generation for allocation in dead.allocations}
+    graph, node, param = next(
+        (
+            (trace, node, param)
+            for trace in traces
+            for node in trace.nodes
+            for param in node.params
+            if any(pointer.generation in generations for pointer in param.pointers)
+        ),
+        (None, None, None),
+    )
+    return Finding(
+        code=code,
+        severity="error",
+        confidence="confirmed",
+        message=f"{dead} is used by a graph after the program gave it back",
+        remedy=RULES[code].remedy,
+        graph=None if graph is None else graph.key,
+        node=None if node is None else node.index,
+        kernel=None if node is None else node.name,
+        argument=None if param is None else param.name,
+        allocation_site=dead.site,
+        launch_site=None if graph is None or node is None else graph.launch_site(node),
+    )

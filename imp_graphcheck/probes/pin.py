@@ -15,21 +15,17 @@ from torch import UntypedStorage
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-_NO_BYTES = 0
-
 
 @dataclass(slots=True)
 class Pins:
-    """Storages by their first address. Memory that no tensor of Python holds cannot be pinned."""
+    """Storages by their identity. Memory that no tensor of Python holds cannot be pinned."""
 
-    storages: dict[int, UntypedStorage] = field(default_factory=dict)
+    _storages: dict[int, UntypedStorage] = field(default_factory=dict)
 
     def keep(self, tensor: torch.Tensor) -> None:
         """Hold the memory of `tensor`."""
         storage = tensor.untyped_storage()
-        address = storage.data_ptr()
-        if address != _NO_BYTES and address not in self.storages:
-            self.storages[address] = storage
+        self._storages.setdefault(storage._cdata, storage)
 
     def keep_all_alive(self, device: torch.device) -> None:
         """Hold the memory of every tensor of `device`, and of every pinned one, that the interpreter knows of."""
@@ -43,13 +39,20 @@ class Pins:
         with _HostArguments(self):
             yield
 
-    def holding_alone(self) -> dict[int, UntypedStorage]:
-        """What only the pins still hold: the program has given it back."""
-        return {address: storage for address, storage in self.storages.items() if _use_count(storage) == 1}
+    def holding_alone(self) -> dict[int, list[UntypedStorage]]:
+        """What only the pins still hold, by first address: the program has given it back.
 
-    def release(self, address: int) -> None:
-        """Let go of one storage; its memory goes where the program had sent it."""
-        del self.storages[address]
+        Several may begin at one address, such as a buffer and the slab that it was cut from.
+        """
+        found: dict[int, list[UntypedStorage]] = {}
+        for storage in self._storages.values():
+            if storage.nbytes() and _use_count(storage) == 1:
+                found.setdefault(storage.data_ptr(), []).append(storage)
+        return found
+
+    def release(self, storage: UntypedStorage) -> None:
+        """Let go of one; when the caller does too, its memory goes where the program had sent it."""
+        self._storages.pop(storage._cdata, None)
 
 
 class _HostArguments(TorchDispatchMode):  # type: ignore[no-untyped-call]

@@ -77,6 +77,8 @@ def _print_cause(cause: Cause, sources: Sources, console: Console) -> None:
     ):
         if site is not None:
             _print_site(word, site, sources, console)
+    for consequence in finding.consequences:
+        print_line(console, ("  then      ", "dim"), consequence)
     for probe in cause.proof:
         print_line(console, ("  proof     ", "dim"), f"{_outcome(probe)}: {probe.intervention}")
 
