@@ -1,7 +1,8 @@
 """Capture and replay. The record is on disk before each step that may kill the process."""
 
 from collections.abc import Hashable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from imp_engine.graph_runner import GraphRunner
 from imp_graphcheck.capture.answer import compared, poison_output, stale
