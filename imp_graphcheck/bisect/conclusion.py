@@ -1,7 +1,8 @@
 """What all trials together say."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from imp_graphcheck.bisect.search import Done
 from imp_graphcheck.checks.causes import causes_of, is_symptom, ruled_out, suffices

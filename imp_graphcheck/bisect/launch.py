@@ -9,6 +9,8 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
 
+from msgspec import structs
+
 from imp_graphcheck import __version__
 from imp_graphcheck.bisect.conclusion import concluded
 from imp_graphcheck.bisect.search import Done, next_trial
@@ -133,12 +135,12 @@ class _Search:
         except KeyboardInterrupt:
             if not self._done:
                 raise
-            self.bisection = replace(
+            self.bisection = structs.replace(
                 self.bisection, status="interrupted", reason=f"in trial {len(self._done) + 1}"
             )
             return False
         if run.verdict == "interrupted":
-            self.bisection = replace(
+            self.bisection = structs.replace(
                 self.bisection,
                 target=self.bisection.target or run.target,
                 status="interrupted",
@@ -146,7 +148,7 @@ class _Search:
             )
             return False
         self._done.append(Done(settings=trial, run=run))
-        self.bisection = replace(
+        self.bisection = structs.replace(
             self.bisection,
             target=run.target,
             trials=(
@@ -164,10 +166,10 @@ class _Search:
         return True
 
     def _note(self, text: str) -> None:
-        self.bisection = replace(self.bisection, notes=(*self.bisection.notes, text))
+        self.bisection = structs.replace(self.bisection, notes=(*self.bisection.notes, text))
 
     def _save(self, seconds: float) -> None:
-        self.bisection = replace(self.bisection, seconds=seconds)
+        self.bisection = structs.replace(self.bisection, seconds=seconds)
         save_bisection(self.bisection, self.directory)
         point_latest(self.directory)
 

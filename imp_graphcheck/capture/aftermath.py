@@ -1,7 +1,9 @@
 """How the end of the child process enters the record: pure functions from a partial run to a finished one."""
 
 import signal
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from imp_graphcheck.child.ending import Died, Hung
 from imp_graphcheck.record.finding import Finding

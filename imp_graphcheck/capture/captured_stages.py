@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Hashable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from imp_engine.graph_runner import GraphRunner
 from imp_graphcheck.capture.answer import compared, poison_output, stale

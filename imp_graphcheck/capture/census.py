@@ -4,8 +4,9 @@ Everything here reads records of the device and objects of the program; nothing 
 """
 
 from bisect import bisect_left
-from dataclasses import replace
 from operator import attrgetter
+
+from msgspec.structs import replace
 
 from imp_graphcheck.capture.session import Session
 from imp_graphcheck.checks.lifetimes import Moved, check_lifetimes, check_transients

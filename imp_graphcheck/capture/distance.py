@@ -6,9 +6,9 @@ and left out, so that one NaN does not hide the rest.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import torch
+from msgspec.structs import replace
 
 from imp_graphcheck.capture.outputs import HostOutput
 from imp_graphcheck.device.same_bytes import bytes_of, same_bytes

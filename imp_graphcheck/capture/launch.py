@@ -3,11 +3,12 @@
 import shutil
 import tempfile
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 import msgspec
+from msgspec.structs import replace
 
 from imp_graphcheck.capture.aftermath import LastSeen, after_crash, after_death, after_interrupt
 from imp_graphcheck.capture.settings import RUNS, CaptureSettings, remove_if_empty, validate

@@ -1,7 +1,9 @@
 """What the stages of one run share: the program, the device, the record, and what was learnt so far."""
 
 from collections.abc import Hashable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
 
 from imp_graphcheck.capture import state
 from imp_graphcheck.capture.outputs import HostOutput

@@ -4,7 +4,7 @@ The graph that is replayed is captured as the program would capture it, with nob
 capture of the same call, under observation and thrown away, tells which operator and which line launched each node.
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from imp_graphcheck.record.graph import GraphTrace, Node, Param, Pointer
 

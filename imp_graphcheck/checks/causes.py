@@ -5,7 +5,8 @@ What is frozen: the answers must be right once each call has a capture of its ow
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from imp_graphcheck.record.bisection import Cause
 from imp_graphcheck.record.finding import Finding

@@ -7,8 +7,9 @@ number does not.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from operator import is_
+
+from msgspec.structs import replace
 
 from imp_graphcheck.record.graph import GraphTrace, Node, Param, Pointer
 from imp_graphcheck.record.memory import Allocation

@@ -1,7 +1,8 @@
 """GC408, GC501, GC503, GC504: what the captured arm answered, against eager."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from imp_graphcheck.record.finding import Finding
 from imp_graphcheck.record.run import Agreement, CallComparison, StateComparison

@@ -1,7 +1,8 @@
 """Which finding comes first, and what the replays say of those that were made before them."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from imp_graphcheck.record.finding import SEVERITIES, Finding
 from imp_graphcheck.record.run import CallComparison, StateComparison

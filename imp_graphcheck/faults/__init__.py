@@ -41,7 +41,7 @@ def engine_faults(names: str) -> tuple[EngineFault, ...]:
         fault = ENGINE_FAULTS.get(name)
         if fault is None:
             raise UsageError(
-                f"--fault {name or names!r}: not known.", hint=f"faults are {', '.join(ENGINE_FAULTS)}"
+                f"--fault {name or repr(names)}: not known.", hint=f"faults are {', '.join(ENGINE_FAULTS)}"
             )
         if fault not in found:
             found.append(fault)

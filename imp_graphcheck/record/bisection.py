@@ -1,7 +1,6 @@
 """What `bisect` found: causes with their proof, the trials that it took, and what was ruled out."""
 
 import os
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -18,8 +17,7 @@ BISECTION_VERSION = 1
 BisectionStatus = Literal["running", "found", "nothing found", "inconclusive", "interrupted"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cause:
+class Cause(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A finding, and the interventions that show it to be one.
 
     `necessary`: without it mended, and everything else mended, the answers are still wrong or memory is still written
@@ -31,8 +29,7 @@ class Cause:
     necessary: bool | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
+class Trial(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One child process. `run` is the directory of its record, beside the bisection's; empty where it left none."""
 
     number: int
@@ -43,8 +40,7 @@ class Trial:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bisection:
+class Bisection(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The document that `bisect --format json` prints.
 
     `settings` are the options of `capture` that every trial was run with. `sufficient`: with all causes mended at once the
@@ -69,7 +65,7 @@ class Bisection:
     trials: tuple[Trial, ...] = ()
     seconds: float = 0.0
     reproduction: str | None = None
-    notes: tuple[str, ...] = field(default_factory=tuple)
+    notes: tuple[str, ...] = ()
 
 
 def save_bisection(bisection: Bisection, directory: Path) -> Path:

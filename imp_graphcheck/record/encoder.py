@@ -1,8 +1,7 @@
 """A run as one JSON document, each field on a line of its own."""
 
-from dataclasses import fields
-
 import msgspec
+from msgspec.structs import fields
 
 from imp_graphcheck.record.run import Run
 

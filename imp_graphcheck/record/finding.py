@@ -1,7 +1,8 @@
 """What was found: one cause, with the evidence that a reader needs to act on it."""
 
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from imp_graphcheck.record.site import Site
 
@@ -11,8 +12,7 @@ Confidence = Literal["suspected", "confirmed"]
 SEVERITIES: tuple[Severity, ...] = ("note", "warning", "error")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One entry of the report.
 
     `code` is a rule of the catalogue and never changes its meaning. `message` is one sentence that names what

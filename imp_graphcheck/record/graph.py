@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from imp_graphcheck.record.site import Site
 
@@ -14,8 +15,7 @@ CopyDirection = Literal["h2d", "d2h", "d2d", "h2h"]
 Access = Literal["read", "write", "readwrite", "unknown"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pointer:
+class Pointer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An address among the bytes of a parameter.
 
     `offset` is its place in the parameter, in bytes. `generation` names the allocation that held the address when
@@ -33,8 +33,7 @@ class Pointer:
     confirmed: bool | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Param:
+class Param(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One argument of a node: its bytes in hexadecimal, and the addresses among them.
 
     Copies and memsets have parameters too: `source`, `target`, `value`. `name` is the program's where it is known.
@@ -45,16 +44,14 @@ class Param:
     pointers: tuple[Pointer, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Edge:
+class Edge(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """`target` waits for `source`."""
 
     source: int
     target: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Node:
+class Node(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One node. `dependencies` are indices of nodes of the same graph.
 
     `op` is the torch operator that launched it, `launch` the index of the launching line in `GraphTrace.sites`.
@@ -74,8 +71,7 @@ class Node:
     launch: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GraphTrace:
+class GraphTrace(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One captured graph. `key` is what the program files it under, in its own words.
 
     `pool` names its private memory pool, whose size was `pool_bytes` when the capture ended. `sites` holds each

@@ -1,12 +1,11 @@
 """What a machine is and what it can do: the document that `doctor --format json` prints."""
 
-from dataclasses import dataclass, field
+import msgspec
 
 MACHINE_SCHEMA_VERSION = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gpu:
+class Gpu(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One GPU, as NVML saw it at one moment. None where the card or the permissions do not tell."""
 
     index: int
@@ -27,8 +26,7 @@ class Gpu:
     processes: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Driver:
+class Driver(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The NVIDIA driver. `problem` is set, and the rest is empty, when it cannot be asked."""
 
     version: str = ""
@@ -37,8 +35,7 @@ class Driver:
     gpus: tuple[Gpu, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Torch:
+class Torch(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The installed torch. `problem` is set when it cannot be imported; `sim` and `cuda` say why that device
     cannot be opened, and are empty when it can."""
 
@@ -49,8 +46,7 @@ class Torch:
     cuda: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ability:
+class Ability(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One thing a user may want to do here."""
 
     name: str
@@ -59,8 +55,7 @@ class Ability:
     remedy: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Machine:
+class Machine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Everything `doctor` found out. `packages` maps a distribution to its version, None if it is not there."""
 
     schema_version: int = MACHINE_SCHEMA_VERSION
@@ -69,6 +64,6 @@ class Machine:
     system: str
     torch: Torch
     driver: Driver
-    packages: dict[str, str | None] = field(default_factory=dict)
+    packages: dict[str, str | None] = {}
     warnings: tuple[str, ...] = ()
     abilities: tuple[Ability, ...] = ()

@@ -1,10 +1,9 @@
 """The outcome of a selftest: every rule against a fault that must fire it and a twin that must not."""
 
-from dataclasses import dataclass, field
+import msgspec
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MatrixRow:
+class MatrixRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One pair. `problem` says what is wrong with it; empty when the fault fired at its line and the twin was silent.
 
     `right_lines` is None for pairs whose fault has no line of its own. `shown` is False where the device cannot show
@@ -27,12 +26,11 @@ class MatrixRow:
         return not self.problem
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Matrix:
+class Matrix(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """All pairs on one device."""
 
     schema_version: int = 1
     device: str
     tool_version: str
-    environment: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = {}
     rows: tuple[MatrixRow, ...] = ()

@@ -1,7 +1,8 @@
 """The memory that captured graphs point at: who allocated it, who freed it, and what has become of it."""
 
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from imp_graphcheck.record.site import Site
 
@@ -11,8 +12,7 @@ AllocationState = Literal["live", "freed", "unmapped"]
 DEFAULT_POOL = "default"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Allocation:
+class Allocation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One life of a piece of memory; `generation` is never used twice in a run.
 
     `freed` memory has gone back to the allocator, which may hand it out again; `unmapped` memory has gone back to the

@@ -1,7 +1,8 @@
 """What an intervention on the running program did to its answers."""
 
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from imp_graphcheck.record.site import Site
 
@@ -26,8 +27,7 @@ ProbeName = Literal[
 ProbeOutcome = Literal["right", "wrong", "died", "refused", "not tried"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProbeResult:
+class ProbeResult(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One intervention, and what became of the answers.
 
     `intervention` says in one sentence what was done to the program. `outcome` is how the captured arm then stood

@@ -1,7 +1,8 @@
 """Everything one run of a command saw. This is the document that `--format json` prints."""
 
-from dataclasses import dataclass, field
 from typing import Literal
+
+import msgspec
 
 from imp_graphcheck.record.finding import Finding
 from imp_graphcheck.record.graph import GraphTrace
@@ -16,8 +17,7 @@ Verdict = Literal["clean", "findings", "inconclusive", "failed", "interrupted", 
 Agreement = Literal["identical", "noise", "diverged", "nonfinite"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
+class Stage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One step of a command, in the order it ran. `detail` is one line for a reader."""
 
     name: str
@@ -26,8 +26,7 @@ class Stage:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Distance:
+class Distance(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """How far the output of one arm lies from another's on the same call.
 
     `kld` and `kld_max` are KL(base || test) in nats over the softmax of the last dimension, mean and maximum
@@ -48,8 +47,7 @@ class Distance:
     layouts: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallComparison:
+class CallComparison(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One replayed call against the eager run of the same call.
 
     `request` and `call` number the workload; `sweep` says which pass over it this replay belongs to.
@@ -79,8 +77,7 @@ class CallComparison:
     output_written: bool | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StateComparison:
+class StateComparison(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One persistent tensor after the captured arm against the same tensor after the eager arm."""
 
     name: str
@@ -90,8 +87,7 @@ class StateComparison:
     first_difference: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostTime:
+class HostTime(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Where the host spent the time of an arm, in seconds, all pairs together: in the program's `prepare`, in
     launching (`forward`), in its `between`, and in the `wait` for the device at the end.
     """
@@ -102,8 +98,7 @@ class HostTime:
     wait: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Speed:
+class Speed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Paired timings: element i of both lists was measured back to back, the order alternating."""
 
     eager_seconds: tuple[float, ...]
@@ -113,19 +108,17 @@ class Speed:
     captured_host: HostTime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class Target(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What was checked."""
 
     name: str
     kind: Literal["checkpoint", "shape", "factory"]
     device: str
     dtype: str | None = None
-    detail: dict[str, str] = field(default_factory=dict)
+    detail: dict[str, str] = {}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class Run(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One run, complete or partial. `verdict` is `running` until the command has reached its end.
 
     `memory` holds the allocations that the graphs point at, as they were before the first replay.
@@ -146,7 +139,7 @@ class Run:
     graphs: tuple[GraphTrace, ...] = ()
     memory: tuple[Allocation, ...] = ()
     replays: int = 0
-    fallbacks: dict[str, int] = field(default_factory=dict)
+    fallbacks: dict[str, int] = {}
     speed: Speed | None = None
     findings: tuple[Finding, ...] = ()
     probes: tuple[ProbeResult, ...] = ()

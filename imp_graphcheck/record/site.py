@@ -1,10 +1,9 @@
 """Where in a program something happened: one source line, and the stack above it."""
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Frame:
+class Frame(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One frame of a Python stack."""
 
     file: str
@@ -15,8 +14,7 @@ class Frame:
         return f"{self.file}:{self.line} {self.function}()"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
+class Site(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A line of the program under test, with the frames that led to it.
 
     `file`, `line` and `function` are the headline: the innermost frame that belongs neither to torch nor to

@@ -7,8 +7,9 @@ Addresses are hexadecimal text: not every reader has unsigned 64-bit integers.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from msgspec.structs import fields
 
 from imp_graphcheck.record.run import CallComparison, Run, Stage
 from imp_graphcheck.record.site import Site

@@ -1,12 +1,12 @@
 """The figures of a comparison, against independent definitions."""
 
 import math
-from dataclasses import replace
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from torch.nn.functional import kl_div
 
 from imp_graphcheck.capture.distance import distance

@@ -1,11 +1,11 @@
 """GC208 from end to end: the table is found, and the lines are right."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from imp_graphcheck.capture import tables
 from imp_graphcheck.device.sim import graph_reader

@@ -1,10 +1,10 @@
 """Numbers that differ between two captures, pointers and noise aside."""
 
 import struct
-from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from imp_graphcheck.checks.changed_words import changed_words
 from imp_graphcheck.record.graph import GraphTrace, Node, Param, Pointer

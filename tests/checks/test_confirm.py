@@ -1,8 +1,7 @@
 """Two captures tell an address from a number that looks like one."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from imp_graphcheck.checks.confirm import confirm
 from imp_graphcheck.record.graph import GraphTrace, Node, Param, Pointer

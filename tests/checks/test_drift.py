@@ -1,10 +1,10 @@
 """Two captures of one key, compared."""
 
 import struct
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from imp_graphcheck.checks.drift import check_drift, missing_from_key
 from imp_graphcheck.record.graph import GraphTrace, Node, Param, Pointer

@@ -1,9 +1,9 @@
 """What graphs point at, judged from records alone."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from imp_graphcheck.checks.lifetimes import Moved, check_lifetimes, check_transients
 from imp_graphcheck.record.graph import Access, GraphTrace, Node, Param, Pointer

@@ -1,9 +1,9 @@
 """What the captured arm answered, judged from records alone."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from imp_graphcheck.checks.numbers import NOISE_FACTOR, check_calls, check_state, judged, noise_floor
 from imp_graphcheck.record.run import CallComparison, StateComparison

@@ -1,7 +1,8 @@
 """Causes first, and what the replays say of drift."""
 
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from imp_graphcheck.checks.ranking import ranked, settled_drift
 from imp_graphcheck.record.finding import Finding

@@ -1,7 +1,8 @@
 """A second capture of the same call that reads other memory."""
 
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from imp_graphcheck.checks.repointed import check_repointed
 from imp_graphcheck.record.graph import GraphTrace, Node, Param, Pointer

@@ -1,9 +1,9 @@
 """Where tables may be, judged from records alone."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from imp_graphcheck.checks.table_places import MOST_BYTES, table_places
 from imp_graphcheck.record.graph import GraphTrace, Node, Param, Pointer

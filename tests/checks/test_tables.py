@@ -1,9 +1,9 @@
 """Addresses in tables, judged from records alone."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from imp_graphcheck.checks.table_places import TablePlace
 from imp_graphcheck.checks.tables import PointerTable, TableEntry, check_tables
@@ -28,7 +28,7 @@ NODE = Node(index=3, kind="kernel", name="gather", params=(Param(name="self", da
 
 
 def entry(index: int = 1, **changes: Any) -> TableEntry:
-    return replace(TableEntry(index=index, address=0x9000, generation=2, owner=None), **changes)
+    return TableEntry(**{"index": index, "address": 0x9000, "generation": 2, "owner": None, **changes})
 
 
 def table(*entries: TableEntry, key: str = "k", at: Allocation = TABLE, settled: bool = True) -> PointerTable:

@@ -1,8 +1,7 @@
 """How the end of the child enters the record."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from imp_graphcheck.capture.aftermath import LastSeen, after_crash, after_death, after_interrupt
 from imp_graphcheck.child.ending import Died, Hung

@@ -1,8 +1,7 @@
 """From facts to what will work, and what to do about the rest."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from imp_graphcheck.machine.abilities import abilities_of
 from imp_graphcheck.record.machine import Driver, Gpu, Torch

@@ -1,8 +1,9 @@
 """The README says what is so."""
 
 import re
-from dataclasses import fields
 from pathlib import Path
+
+from msgspec.structs import fields
 
 from imp_graphcheck.cli.app import COMMANDS
 from imp_graphcheck.exit_codes import ExitCode

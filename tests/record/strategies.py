@@ -2,10 +2,11 @@
 
 import types
 import typing
-from dataclasses import fields, is_dataclass
 from typing import Any
 
+import msgspec
 from hypothesis import strategies as st
+from msgspec.structs import fields
 
 _SCALARS: dict[Any, st.SearchStrategy[Any]] = {
     str: st.text(max_size=8),
@@ -31,7 +32,7 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
         return st.tuples(*map(values, arguments))
     if origin is dict:
         return st.dictionaries(*map(values, arguments), max_size=2)
-    if is_dataclass(kind) and isinstance(kind, type):
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         return records(kind)
     raise TypeError(f"no strategy for {kind}")
 

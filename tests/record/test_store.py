@@ -4,11 +4,11 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
+from msgspec.structs import replace
 
 from imp_graphcheck.errors import UsageError
 from imp_graphcheck.record.encoder import Encoder
@@ -131,8 +131,8 @@ def test_latest_names_the_newest(tmp_path: Path) -> None:
 
 SAVES_FOR_EVER = """
 import sys
-from dataclasses import replace
 from pathlib import Path
+from msgspec.structs import replace
 from tests.record.test_store import RUN
 from imp_graphcheck.record.store import save_run
 

@@ -1,6 +1,6 @@
 """Runs of any size, made by hand: what the readers must cope with, and no device needed."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from imp_graphcheck.record.finding import Finding
 from imp_graphcheck.record.graph import GraphTrace, Node, Param, Pointer

@@ -1,6 +1,6 @@
 """Runs to be rendered."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from imp_graphcheck.record.finding import Finding
 from imp_graphcheck.record.graph import GraphTrace, Node

@@ -2,7 +2,6 @@
 
 import json
 import re
-from dataclasses import fields, replace
 from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from xml.etree import ElementTree as Xml
 
 import pandas
 import pytest
+from msgspec.structs import fields, replace
 
 from imp_graphcheck.record.run import CallComparison, Run
 from imp_graphcheck.record.store import encode_run

@@ -3,13 +3,13 @@
 import json
 import re
 import time
-from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 import pytest
+from msgspec.structs import replace
 
 from imp_graphcheck.record.run import Run
 from imp_graphcheck.record.site import Site

@@ -4,9 +4,9 @@ import io
 import json
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 from rich.console import Console
 
 from imp_graphcheck.record.graph import GraphTrace, Node
