@@ -16,6 +16,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
+from validation_bisect import bisections
 from validation_machine import machine_facts
 from validation_page import Part, page
 from validation_run_table import run_page
@@ -114,6 +115,25 @@ def coder_30b_speed(seconds: float) -> Part:
     return run_page("Qwen3-Coder-30B-A3B, one prompt of 1,024 tokens", done)
 
 
+def bisect(seconds: float) -> Part:
+    """Every mistake of imp's history, put back and searched for."""
+    return bisections(min(seconds, 150), "cuda", jobs=8)
+
+
+def bisect_30b(seconds: float) -> Part:
+    """An illegal access at the size of imp's pull request, from nothing to the line; the bound is 60 s."""
+    options = ("--fault", "per-call-scratch", "--repeat", "0", "--quiet")
+    done = run((*TOOL, "bisect", *CODER, *options), min(seconds, 150))
+    passed = done.returncode == ExitCode.FINDINGS and done.stdout.startswith("FOUND")
+    text = f"{done.seconds:.0f} s in all, weights included; the bound is 60 s, in at most 3 processes."
+    return Part(
+        title="bisect: an illegal access at 30B",
+        passed=passed and done.seconds <= 60,
+        runs=(done,),
+        text=text,
+    )
+
+
 PARTS: dict[str, Callable[[float], Part]] = {
     "tests": gpu_tests,
     "faults": faults,
@@ -121,6 +141,8 @@ PARTS: dict[str, Callable[[float], Part]] = {
     "overhead": overhead,
     "stage-overhead": stage_overhead,
     "census-scaling": census_scaling,
+    "bisect": bisect,
+    "bisect-30b": bisect_30b,
     "coder-30b": coder_30b,
     "coder-30b-speed": coder_30b_speed,
 }

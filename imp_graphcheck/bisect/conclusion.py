@@ -27,9 +27,17 @@ def concluded(bisection: Bisection, done: Sequence[Done], *, exhausted: bool) ->
         causes=causes,
         sufficient=suffices(probes) if causes else None,
         symptoms=symptoms,
+        noticed=tuple(finding for finding in findings if _is_beside(finding, causes)),
         ruled_out=ruled_out(findings, probes),
         tried=probes,
     )
+
+
+def _is_beside(finding: Finding, causes: Sequence[Cause]) -> bool:
+    """A warning that no intervention made a cause of, and that is not about what is frozen: the replays decided that."""
+    proven = {(cause.finding.code, cause.finding.message) for cause in causes}
+    told = (finding.code, finding.message) in proven
+    return finding.severity == "warning" and not finding.code.startswith("GC3") and not told
 
 
 def _status(

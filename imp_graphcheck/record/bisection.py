@@ -44,7 +44,8 @@ class Bisection(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The document that `bisect --format json` prints.
 
     `settings` are the options of `capture` that every trial was run with. `sufficient`: with all causes mended at once the
-    answers were right; None where that was not tried. `symptoms` are findings that follow from the causes.
+    answers were right; None where that was not tried. `symptoms` are findings that follow from the causes, `noticed` are
+    warnings that are no cause.
     `reproduction` is the file of a standalone program that shows the first cause, where one was made and did.
     """
 
@@ -60,6 +61,7 @@ class Bisection(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     causes: tuple[Cause, ...] = ()
     sufficient: bool | None = None
     symptoms: tuple[Finding, ...] = ()
+    noticed: tuple[Finding, ...] = ()
     ruled_out: tuple[str, ...] = ()
     tried: tuple[ProbeResult, ...] = ()
     trials: tuple[Trial, ...] = ()

@@ -33,6 +33,8 @@ def print_bisection(bisection: Bisection, directory: Path, console: Console) -> 
         print_line(console, bisection.reason)
     for symptom in bisection.symptoms:
         print_line(console, (f"{symptom.code} symptom", "dim"), "  ", told(symptom))
+    for finding in bisection.noticed:
+        print_line(console, (f"{finding.code} {finding.severity}", "yellow"), "  ", told(finding))
     _print_tried(bisection, console)
     _print_trials(bisection, console)
     console.print()
