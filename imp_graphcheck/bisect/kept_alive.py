@@ -24,7 +24,7 @@ from imp_graphcheck.probes.fresh import fresh_captures
 from imp_graphcheck.probes.pin import Pins
 from imp_graphcheck.probes.poison import ONES, ZEROS, Effect, effective, filled
 from imp_graphcheck.record.probe import ProbeResult
-from imp_graphcheck.record.site import Site
+from imp_graphcheck.record.site import UNKNOWN, Site
 
 
 def run_kept_alive(session: Session) -> None:
@@ -203,4 +203,4 @@ def _key(arm: Arm) -> str:
 
 
 def _sites(group: Sequence[DeadSite]) -> tuple[Site, ...]:
-    return tuple(site.site for site in group if site.site is not None)
+    return tuple(site.site or UNKNOWN for site in group)

@@ -11,11 +11,11 @@ from msgspec.structs import replace
 from imp_graphcheck.record.bisection import Cause
 from imp_graphcheck.record.finding import Finding
 from imp_graphcheck.record.probe import ProbeResult
-from imp_graphcheck.record.site import Site
+from imp_graphcheck.record.site import UNKNOWN, Site
 
 LIFETIMES = frozenset({"GC201", "GC202", "GC205", "GC206", "GC208"})
 REUSE = frozenset({"GC203", "GC301", "GC302", "GC303", "GC304", "GC305", "GC306", "GC401"})
-_FROZEN = REUSE - {"GC203", "GC306", "GC401"}
+_FROZEN = REUSE - {"GC203", "GC401"}
 _CONTENT = ("poison", "canary", "unmap")
 
 
@@ -73,7 +73,11 @@ def _masked(cause: Cause) -> Cause:
 def _folded(causes: Sequence[Cause]) -> list[Cause]:
     """One cause for each line that launched what is frozen. That the key lacks a number says no more than they do."""
     folded: dict[object, Cause] = {}
-    frozen = {cause.finding.graph for cause in causes if cause.finding.code in _FROZEN}
+    frozen = {
+        cause.finding.graph
+        for cause in causes
+        if cause.finding.code in _FROZEN and cause.finding.code != "GC306"
+    }
     for number, cause in enumerate(causes):
         finding, at = cause.finding, cause.finding.launch_site
         if finding.code == "GC306" and finding.graph in frozen:
@@ -124,7 +128,7 @@ def _confirmed(finding: Finding) -> Finding:
 
 
 def _touches(probe: ProbeResult, site: Site | None) -> bool:
-    return site is not None and any(_line(site) == _line(each) for each in probe.sites)
+    return _line(site or UNKNOWN) in map(_line, probe.sites)
 
 
 def _line(site: Site) -> str:

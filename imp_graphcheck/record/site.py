@@ -28,3 +28,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line} {self.function}()"
+
+
+UNKNOWN = Site(file="<unknown>", line=0, function="<unknown>")
+"""Stands for a line that nobody saw, where places are listed."""

@@ -3,7 +3,7 @@
 from imp_graphcheck.checks.causes import causes_of, ruled_out, suffices
 from imp_graphcheck.record.finding import Finding, Severity
 from imp_graphcheck.record.probe import ProbeName, ProbeOutcome, ProbeResult
-from imp_graphcheck.record.site import Site
+from imp_graphcheck.record.site import UNKNOWN, Site
 
 SCRATCH = Site(file="program.py", line=10, function="scratch")
 TABLE = Site(file="program.py", line=20, function="table")
@@ -118,3 +118,15 @@ def test_the_proven_come_first() -> None:
 
 def test_nothing_tried_suffices_for_nothing() -> None:
     assert suffices([]) is None
+
+
+def test_memory_of_an_unknown_line_is_known_by_that() -> None:
+    suspicions = [finding("GC206"), finding("GC201", at=SCRATCH)]
+    probes = [probe("poison", "wrong", UNKNOWN), probe("poison", "wrong", SCRATCH, UNKNOWN)]
+    assert codes(suspicions, probes) == [("GC206", True, True), ("GC201", None, True)]
+
+
+def test_a_key_that_lacks_something_harmless_is_ruled_out_with_it() -> None:
+    suspicions = [finding("GC301", launched=LAUNCH), finding("GC306"), finding("GC202", at=SCRATCH)]
+    probes = [probe("pin", "right"), probe("unmap", "died", SCRATCH)]
+    assert [code for code, *_ in codes(suspicions, probes)] == ["GC202"]
