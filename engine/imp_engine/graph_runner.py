@@ -138,6 +138,11 @@ class GraphRunner:
             captured.graph.reset()
             self.hooks.invalidated(captured.key, reason)
 
+    def start_over(self, *, reason: str) -> None:
+        """As after construction: no graph, no warm-up, no failure remembered. The counters go on."""
+        self.invalidate(reason=reason)
+        self._warmed.clear()
+
     def on_capture_stream(self, action: Callable[[], object]) -> None:
         """Run something that is no step, such as a prewarm, where captures will happen. Nothing without graphs."""
         if self._side is not None:

@@ -4,6 +4,8 @@ Stages after those that `capture` has too:
 
     kept alive   every call through its graph, with all memory of the capture held by pins
     fresh        if that is still wrong: a capture for each call, so that nothing of another call can be frozen in it
+    delay        the device held back, so that the host is ahead of it
+    padding      other content in the padding of each call
     poison       other content in what only the pins hold, line by line: which of it matters?
     chosen       pins on those lines alone: do they suffice?
     given up     the pins let go and the cache emptied: the fault comes back, if it was theirs
@@ -20,7 +22,9 @@ from imp_graphcheck.capture.words import counted
 from imp_graphcheck.checks.failures import check_replay_failure
 from imp_graphcheck.probes.arm import Arm, run_arm
 from imp_graphcheck.probes.dead import DeadSite, dead_sites, finding_of, read_captured
+from imp_graphcheck.probes.delay import delay
 from imp_graphcheck.probes.fresh import fresh_captures
+from imp_graphcheck.probes.padding import padding
 from imp_graphcheck.probes.pin import Pins
 from imp_graphcheck.probes.poison import ONES, ZEROS, Effect, effective, filled
 from imp_graphcheck.record.probe import ProbeResult
@@ -59,6 +63,14 @@ def _all_stages(session: Session) -> None:
     kept = _kept_alive(session, answers)
     if kept.outcome == "wrong":
         _fresh(session, answers)
+    for name, probe in (("delay", delay), ("padding", padding)):
+        with session.recorder.stage(name) as notes:
+            results, findings = probe(session, kept.answers)
+            session.find(*findings)
+            for result in results:
+                _told(session, notes, result)
+        if session.dead:
+            raise StageError(f"{name}: the device did not survive it")
     sites = dead_sites(session, pins)
     harmful = _poison(session, kept.answers, sites)
     harmless = [site for site in sites if site not in harmful]

@@ -1,11 +1,12 @@
-"""The trial for faults that come and go: pass after pass over the workload, until one is wrong."""
+"""The trial for what no arm showed that finds its graphs made: from nothing first, then pass after pass."""
 
 from imp_graphcheck.bisect.trial_settings import TrialSettings
 from imp_graphcheck.capture.captured_stages import capture
 from imp_graphcheck.capture.eager_stages import eager, load, noise_floor, prewarm, warm_up
 from imp_graphcheck.capture.recorder import StageError
-from imp_graphcheck.capture.session import Session
+from imp_graphcheck.capture.session import Answers, Session
 from imp_graphcheck.probes.arm import Arm, run_arm
+from imp_graphcheck.probes.first_use import first_use
 from imp_graphcheck.record.probe import ProbeResult
 
 
@@ -18,6 +19,7 @@ def run_repeated(session: Session, settings: TrialSettings) -> None:
         warm_up(session)
         answers = eager(session)
         noise_floor(session, answers)
+        _first_use(session, answers)
         capture(session)
         with session.recorder.stage("repeated", settings.repeat) as notes:
             arms: list[Arm] = []
@@ -28,7 +30,7 @@ def run_repeated(session: Session, settings: TrialSettings) -> None:
                     break
             result = _result(arms)
             notes.detail = result.detail
-            session.recorder.update(probes=(result,))
+            session.recorder.update(probes=(*session.recorder.run.probes, result))
     except StageError as failure:
         failed = str(failure)
     session.recorder.update(
@@ -38,6 +40,18 @@ def run_repeated(session: Session, settings: TrialSettings) -> None:
     )
     if not session.dead:
         session.program.teardown()
+
+
+def _first_use(session: Session, answers: Answers) -> None:
+    """Before any graph is there."""
+    with session.recorder.stage("first use", len(session.calls)) as notes:
+        results, findings = first_use(session, answers)
+        session.find(*findings)
+        session.recorder.update(probes=tuple(results), findings=tuple(session.findings))
+        notes.detail = results[0].detail or results[0].outcome
+        session.program.runner.start_over(reason="the graphs of the first uses")
+    if session.dead:
+        raise StageError("first use: the device did not survive it")
 
 
 def _result(arms: list[Arm]) -> ProbeResult:

@@ -11,6 +11,8 @@ from imp_graphcheck.record.finding import SEVERITIES, Severity
 
 DEVICES = ("auto", "cuda", "sim")
 DTYPES = ("float32", "bfloat16", "float16")
+PROBES = ("delay", "padding", "first-use")
+"""What `--probe` may name, in the order in which they are run."""
 CAPTURE_MODES = ("global", "thread_local", "relaxed")
 
 RUNS = "runs"
@@ -34,6 +36,7 @@ class CaptureSettings:
     seed: int = 0
     output: str = ".graphcheck"
     fault: str | None = None
+    probe: str = ""
     fail_on: Severity = "error"
     timeout: float = 600.0
     command: tuple[str, ...] = ()
@@ -57,8 +60,17 @@ def validate(settings: CaptureSettings) -> None:
         _one_of("--dtype", settings.dtype, DTYPES)
     _one_of("--capture-mode", settings.capture_mode, CAPTURE_MODES)
     _one_of("--fail-on", settings.fail_on, SEVERITIES)
+    chosen_probes(settings.probe)
     _check_model(settings.model)
     _check_output(Path(settings.output))
+
+
+def chosen_probes(names: str) -> tuple[str, ...]:
+    """The probes that `--probe all` or `--probe NAME,NAME` asks for. Raises UsageError for one that there is not."""
+    asked = {name.strip() for name in names.split(",")} if names else set()
+    for name in sorted(asked - {"all"}):
+        _one_of("--probe", name, ("all", *PROBES))
+    return PROBES if "all" in asked else tuple(name for name in PROBES if name in asked)
 
 
 def _at_least(option: str, value: int, least: int, meaning: str) -> None:

@@ -7,6 +7,7 @@ from imp_graphcheck.capture.inspect_stage import inspect
 from imp_graphcheck.capture.recorder import StageError
 from imp_graphcheck.capture.session import Answers, Session
 from imp_graphcheck.capture.speed_stage import speed
+from imp_graphcheck.probes.series import run_probes
 
 NAMES = (
     "load",
@@ -44,6 +45,7 @@ def run_stages(session: Session) -> None:
             replay(session, answers)
             compare(session)
         speed(session)
+        run_probes(session, answers)
     except StageError as failure:
         failed = str(failure)
         _skip_the_rest(session)
@@ -54,5 +56,7 @@ def run_stages(session: Session) -> None:
 
 def _skip_the_rest(session: Session) -> None:
     reached = session.recorder.run.stages[-1].name
+    if reached not in NAMES:
+        return
     for name in NAMES[NAMES.index(reached) + 1 :]:
         session.recorder.skip(name, f"{reached} failed")

@@ -40,6 +40,12 @@ def capture(
     fault: Annotated[
         str | None, typer.Option(help="Put known mistakes into the engine first: NAME or NAME,NAME.")
     ] = None,
+    probe: Annotated[
+        str,
+        typer.Option(
+            help="Interventions after the comparison: all, or NAME,NAME of delay, padding, first-use."
+        ),
+    ] = "",
     fail_on: Annotated[
         Severity, typer.Option(help="The mildest finding that makes the exit code 1.")
     ] = "error",
@@ -69,6 +75,7 @@ def capture(
         seed=seed,
         output=output,
         fault=fault,
+        probe=probe,
         fail_on=fail_on,
         timeout=timeout,
         command=("imp-graphcheck", *sys.argv[1:]),

@@ -9,7 +9,8 @@ from imp_engine.engine import Engine
 class EngineFault(Protocol):
     """A mistake of imp's history (github.com/kekzl/imp), put into the engine while the context is active.
 
-    `name` is what the user types, `code` the rule it must fire, `history` where it happened.
+    `name` is what the user types, `code` the rule it must fire, `history` where it happened. One that only an
+    intervention shows has `probe`, the word of `capture --probe` for it.
     """
 
     @property

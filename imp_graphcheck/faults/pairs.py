@@ -30,6 +30,7 @@ class Pair:
     lines_sim_only: bool = False
     cuda_only: bool = False
     reps: int = 0
+    probe: str = ""
 
     @property
     def fault_model(self) -> str:
@@ -171,6 +172,21 @@ PAIRS: tuple[Pair, ...] = (
     Pair(code="GC305", module="drift", fault="FrozenCopy", twin="WholeCopy", lines=(("launch", "copy"),)),
     Pair(
         code="GC306", module="drift", fault="FrozenScalar", twin="KeyedBranch", lines=(("launch", "scalar"),)
+    ),
+    Pair(
+        code="GC402",
+        module="padded",
+        fault="ScaledOverPadding",
+        twin="ScaledOverRows",
+        probe="padding",
+    ),
+    Pair(
+        code="GC403",
+        module="ahead",
+        fault="OneStagingBuffer",
+        twin="GuardedStagingBuffer",
+        lines=(("launch", "upload"),),
+        probe="delay",
     ),
     Pair(
         code="GC404",

@@ -136,6 +136,19 @@ _ALL = (
         remedy="add what the message names to the key, or move it to the device",
     ),
     Rule(
+        code="GC402",
+        title="padding reaches real rows",
+        meaning="A graph of a bucket computes padded rows too, and what is in them changes the answers of real ones.",
+        remedy="mask padded rows out of every reduction over rows (a scale, a mean, a maximum, a softmax), or give them "
+        "contents that cannot matter",
+    ),
+    Rule(
+        code="GC403",
+        title="pinned buffer rewritten before its copy ran",
+        meaning="The host is ahead of the device: the next call's bytes are copied in the place of this call's.",
+        remedy="wait for an event that was recorded after the copy before the buffer is written again, or use two buffers",
+    ),
+    Rule(
         code="GC404",
         title="work is missing from the graph",
         meaning="Work that eager execution does is not repeated by a replay.",

@@ -27,6 +27,8 @@ class Case:
     fault_model: str
     twin_model: str
     fault_option: str | None = None
+    probe: str = ""
+    """The intervention that shows it, as `capture --probe` takes it."""
     lines: dict[Place, tuple[str, int]] | None = None
     also: tuple[str, ...] = ()
     """Other codes that say the same."""
@@ -50,6 +52,7 @@ def cases() -> tuple[Case, ...]:
             lines_sim_only=pair.lines_sim_only,
             cuda_only=pair.cuda_only,
             reps=pair.reps,
+            probe=pair.probe,
         )
         for pair in PAIRS
     )
@@ -61,8 +64,10 @@ def cases() -> tuple[Case, ...]:
             fault_model=ENGINE_MODEL,
             twin_model=ENGINE_MODEL,
             fault_option=fault.name,
+            probe=getattr(fault, "probe", ""),
             also=_ALSO.get(fault.code, ()),
             lines=_lines(fault) or None,
+            # A card does not tell where pinned memory was allocated.
             lines_sim_only=fault.code == "GC206",
         )
         for fault in ENGINE_FAULTS.values()

@@ -23,7 +23,7 @@ def run_selftest(device: str, *, jobs: int, only: str | None, on_row: OnRow) -> 
     chosen = [
         case for case in cases() if only is None or case.code.startswith(only) or case.fault.startswith(only)
     ]
-    twins: dict[tuple[str, int], Run] = {}
+    twins: dict[TwinKey, Run] = {}
     rows: dict[int, MatrixRow] = {}
     environment: dict[str, str] = {}
     with (
@@ -46,13 +46,18 @@ def run_selftest(device: str, *, jobs: int, only: str | None, on_row: OnRow) -> 
     )
 
 
+TwinKey = tuple[str, int, str]
+"""A twin, and how it is run: several faults share one."""
+
+
 def _judged(
-    case: Case, device: str, folder: str, twins: dict[tuple[str, int], Run]
+    case: Case, device: str, folder: str, twins: dict[TwinKey, Run]
 ) -> tuple[MatrixRow, dict[str, str]]:
     started = time.monotonic()
-    fault = _run(case.fault_model, case.fault_option, device, folder, case.reps)
-    twin = twins.get((case.twin_model, case.reps)) or _run(case.twin_model, None, device, folder, case.reps)
-    twins[(case.twin_model, case.reps)] = twin
+    fault = _run(case.fault_model, case.fault_option, device, folder, case)
+    key = (case.twin_model, case.reps, case.probe)
+    twin = twins.get(key) or _run(case.twin_model, None, device, folder, case)
+    twins[key] = twin
     on_sim = fault.target.device == "sim"
     found = [finding for finding in fault.findings if finding.code in (case.code, *case.also)]
     may_be_silent = case.cuda_only if on_sim else case.sim_only
@@ -73,12 +78,13 @@ def _judged(
     return row, fault.environment
 
 
-def _run(model: str, fault: str | None, device: str, folder: str, reps: int) -> Run:
+def _run(model: str, fault: str | None, device: str, folder: str, case: Case) -> Run:
     settings = CaptureSettings(
         model=model,
         pp=256,
         chunk=64,
-        reps=reps,
+        reps=case.reps,
+        probe=case.probe,
         device=device,
         fault=fault,
         output=folder,

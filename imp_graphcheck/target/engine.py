@@ -139,6 +139,14 @@ class EngineProgram:
         # The null block takes the writes of padding rows, whose order is nobody's promise.
         return {name: tensor[NULL_BLOCK + 1 :] for name, tensor in self._engine.kv_cache.named_tensors()}
 
+    def padding(self, call: Call) -> Mapping[str, torch.Tensor]:
+        # The other inputs of a padding row say where it may write and look: they must be what they are.
+        tokens = (
+            call.payload.length if isinstance(call.payload, PrefillChunk) else len(call.payload.sequences)
+        )
+        rows = self._engine.inputs.view(call.payload.key, BLOCK_SIZE).token_ids[tokens:]
+        return {"token_ids": rows} if rows.numel() else {}
+
     def roots(self) -> Mapping[str, Any]:
         return {"engine": self._engine}
 

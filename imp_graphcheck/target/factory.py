@@ -77,6 +77,10 @@ class FactoryProgram:
         state = getattr(self._target, "state", None)
         return dict(state()) if state is not None else {}
 
+    def padding(self, call: Call) -> Mapping[str, torch.Tensor]:
+        padding = getattr(self._target, "padding", None)
+        return dict(padding(call.payload)) if padding is not None else {}
+
     def roots(self) -> Mapping[str, Any]:
         # Caches often live beside the class: in its module, or in another one of the program.
         module = sys.modules.get(type(self._target).__module__)

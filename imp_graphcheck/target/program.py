@@ -63,6 +63,10 @@ class Program(Protocol):
 
     def state(self) -> Mapping[str, torch.Tensor]: ...
 
+    def padding(self, call: Call) -> Mapping[str, torch.Tensor]:
+        """Views of static inputs that are padding in this call, by the name of the input."""
+        ...
+
     def roots(self) -> Mapping[str, Any]:
         """Where to look for the tensors that the program keeps, by the name a reader knows them under."""
         ...

@@ -17,7 +17,8 @@ class Target(Protocol):
     Optional, looked up by name: `state() -> Mapping[str, torch.Tensor]`, the persistent tensors that calls change
     (a KV cache, recurrent state), which the tool sets back between arms and compares; `between(call)`, what the
     program does before the next `prepare` (allocations, frees, another phase); `prewarm()`, once before anything is
-    captured; `teardown()`.
+    captured; `padding(call) -> Mapping[str, torch.Tensor]`, views of the static inputs that are padding in this call, which
+    a probe fills with other content; `teardown()`.
     """
 
     name: str

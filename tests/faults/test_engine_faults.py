@@ -80,7 +80,7 @@ ENGINE_CASES = {case.fault_option: case for case in cases() if case.fault_option
 @pytest.mark.parametrize("fault", ENGINE_FAULTS)
 def test_its_code_comes_first_with_its_lines(check: Check, fault: str) -> None:
     case = ENGINE_CASES[fault]
-    first = check("qwen3-tiny", fault=fault, reps=0).findings[0]
+    first = check("qwen3-tiny", fault=fault, reps=0, probe=case.probe).findings[0]
     assert first.code in (case.code, *case.also)
     sites = {"allocation": first.allocation_site, "free": first.free_site, "launch": first.launch_site}
     for place, expected in (case.lines or {}).items():

@@ -20,6 +20,9 @@ PENDING = {"GC204"}
 ON_A_CARD = {"GC207", "GC603"}
 """Codes whose wrong example only a real card can show."""
 
+PROBED = {"GC402": "padding", "GC403": "delay"}
+"""Codes that an intervention shows, and its name."""
+
 HEADINGS = ["What it means", "How it is detected", "What to do", "Wrong", "Right"]
 MAX_LINES = 20
 
@@ -66,7 +69,7 @@ def checked(check: Check, code: str, heading: str, folder: Path) -> Run:
         # A name of its own: modules of one name would be taken for each other.
         file = folder / f"{code.lower()}_{heading.lower()}.py"
         file.write_text(example.program)
-        return check(f"{file}:Program")
+        return check(f"{file}:Program", probe=PROBED.get(code, ""))
     assert example.command is not None
     command, model, *options = shlex.split(example.command)
     assert command == "capture"

@@ -1,0 +1,73 @@
+"""Other content in the padding of a call: real rows must not change (GC402).
+
+Which elements are padding only the program knows; it says so in `padding(call)`. Any content that the real elements of
+the same input may have is legal there, so the fillings are made of them.
+"""
+
+from functools import partial
+
+import torch
+
+from imp_graphcheck.capture.session import Answers, Session
+from imp_graphcheck.probes.arm import Arm, run_arm
+from imp_graphcheck.record.finding import Finding
+from imp_graphcheck.record.probe import ProbeResult
+from imp_graphcheck.rules import RULES
+from imp_graphcheck.target import Call
+
+FILLINGS = ("zeros", "what its front holds", "more than it holds anywhere")
+
+
+def padding(session: Session, answers: Answers) -> tuple[list[ProbeResult], list[Finding]]:
+    """Each input's padding filled with each filling, against the same replays without. `answers` are the captured arm's."""
+    names = dict.fromkeys(name for call in session.calls for name in session.program.padding(call))
+    if not names:
+        why = "the target names no padding: padding(call) would"
+        return [ProbeResult(probe="padding", intervention=why, outcome="not tried")], []
+    results, findings = [], []
+    for name in names:
+        for filling in FILLINGS:
+            arm = run_arm(session, answers, before=partial(_fill, session, name, filling))
+            results.append(arm.result("padding", f"padding of {name} filled with {filling}"))
+            if arm.wrong or arm.changed_state:
+                findings.append(_finding(arm, name, filling))
+                break
+            if session.dead:
+                return results, findings
+    return results, findings
+
+
+def _fill(session: Session, name: str, filling: str, call: Call) -> None:
+    padded = session.program.padding(call).get(name)
+    if padded is None or not padded.numel():
+        return
+    whole = padded._base if padded._base is not None else padded
+    with torch.no_grad():
+        if filling == FILLINGS[0]:
+            padded.zero_()
+        elif filling == FILLINGS[1]:
+            front = whole.reshape(-1)[: padded.numel()]
+            repeats = -(-padded.numel() // front.numel())
+            padded.copy_(front.clone().repeat(repeats)[: padded.numel()].view(padded.shape))
+        else:
+            largest = whole.max()
+            # An integer may be an index: none beyond those that are there.
+            padded.copy_(
+                (largest.abs() * 8 + 1 if padded.is_floating_point() else largest).expand(padded.shape)
+            )
+    session.device.synchronize()
+
+
+def _finding(arm: Arm, name: str, filling: str) -> Finding:
+    worst = max((each.max_abs_delta or 0.0 for each in arm.wrong), default=0.0)
+    first = arm.wrong[0] if arm.wrong else None
+    where = "" if first is None else f", first at request {first.request}, {first.label}"
+    return Finding(
+        code="GC402",
+        severity="error",
+        confidence="confirmed",
+        message=f"padding of {name} reaches real rows: filled with {filling}, {len(arm.wrong)} of {len(arm.comparisons)} calls "
+        f"answer otherwise, by up to {worst:.3g}{where}",
+        remedy=RULES["GC402"].remedy,
+        graph=None if first is None else first.key,
+    )

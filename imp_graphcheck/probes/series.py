@@ -1,0 +1,34 @@
+"""The probes that `capture --probe` names, one after the other, the one that replaces the graphs last."""
+
+from imp_graphcheck.capture.recorder import StageError
+from imp_graphcheck.capture.session import Answers, Session, headline
+from imp_graphcheck.capture.settings import chosen_probes
+from imp_graphcheck.probes.arm import run_arm
+from imp_graphcheck.probes.delay import delay
+from imp_graphcheck.probes.first_use import first_use
+from imp_graphcheck.probes.padding import padding
+
+_AGAINST_REPLAYS = {"delay": delay, "padding": padding}
+
+
+def run_probes(session: Session, answers: Answers) -> None:
+    """Each probe as a stage; results and findings go into the record as they come."""
+    wanted = chosen_probes(session.settings.probe)
+    if not wanted or not session.program.runner.captured:
+        return
+    if any(name in _AGAINST_REPLAYS for name in wanted):
+        base = run_arm(session, answers)
+        if base.error is not None:
+            raise StageError(f"probes: {headline(base.error)}") from base.error
+    for name in wanted:
+        with session.recorder.stage(name) as notes:
+            probe = _AGAINST_REPLAYS.get(name)
+            results, findings = first_use(session, answers) if probe is None else probe(session, base.answers)
+            session.find(*findings)
+            run = session.recorder.run
+            session.recorder.update(probes=(*run.probes, *results), findings=tuple(session.findings))
+            notes.detail = "; ".join(f"{result.intervention}: {result.outcome}" for result in results)
+            if findings:
+                notes.status = "failed"
+        if session.dead:
+            raise StageError(f"{name}: the device did not survive it")
