@@ -16,6 +16,8 @@ from imp_graphcheck.record.site import UNKNOWN, Site
 LIFETIMES = frozenset({"GC201", "GC202", "GC205", "GC206", "GC208"})
 REUSE = frozenset({"GC203", "GC301", "GC302", "GC303", "GC304", "GC305", "GC306", "GC401"})
 _FROZEN = REUSE - {"GC203", "GC401"}
+_SHOWN_BY = {"GC402": "padding", "GC403": "delay", "GC405": "first use", "GC408": "first use"}
+"""The intervention that a finding was made by, or that shows it once more."""
 _CONTENT = ("poison", "canary", "unmap")
 
 
@@ -97,7 +99,10 @@ def _judged(finding: Finding, probes: Sequence[ProbeResult]) -> Cause:
         return _lifetime(finding, probes)
     if finding.code in REUSE:
         return _reuse(finding, probes)
-    return Cause(finding=finding)
+    shown = [
+        probe for probe in probes if probe.probe == _SHOWN_BY.get(finding.code) and probe.outcome == "wrong"
+    ]
+    return Cause(finding=finding, proof=tuple(shown[:1]))
 
 
 def _lifetime(finding: Finding, probes: Sequence[ProbeResult]) -> Cause:

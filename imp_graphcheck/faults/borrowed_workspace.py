@@ -43,11 +43,11 @@ class BorrowedWorkspace:
                 query: Tensor, keys: Tensor, values: Tensor, tables: Tensor, positions: Tensor
             ) -> Tensor:
                 answer = kernel(query, keys, values, tables, positions)
-                if not module.is_current_stream_capturing():
-                    return workspace()[: answer.numel()].view(answer.shape).copy_(answer)
-                if not left:
+                capturing = module.is_current_stream_capturing()
+                if capturing and not left:
                     left.append(workspace())  # MARK allocation
-                return left[0][: answer.numel()].view(answer.shape).copy_(answer)  # MARK launch
+                room = left[0] if capturing else workspace()
+                return room[: answer.numel()].view(answer.shape).copy_(answer)  # MARK launch
 
             return attention
 

@@ -78,7 +78,10 @@ def _pointed_at(session: Session) -> Iterator[Allocation]:
     generations = generations_in(session.recorder.run.graphs)
     for tables in session.tables.values():
         generations.update(entry.generation for table in tables for entry in table.entries)
-    yield from session.device.allocations(generations).values()
+    # What the pins hold is live; an older life of the same address was somebody else's.
+    for allocation in session.device.allocations(generations).values():
+        if allocation.state == "live":
+            yield allocation
 
 
 def finding_of(dead: DeadSite, traces: Sequence[GraphTrace]) -> Finding:

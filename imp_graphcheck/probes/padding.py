@@ -12,6 +12,7 @@ from imp_graphcheck.capture.session import Answers, Session
 from imp_graphcheck.probes.arm import Arm, run_arm
 from imp_graphcheck.record.finding import Finding
 from imp_graphcheck.record.probe import ProbeResult
+from imp_graphcheck.record.run import CallComparison
 from imp_graphcheck.rules import RULES
 from imp_graphcheck.target import Call
 
@@ -28,9 +29,14 @@ def padding(session: Session, answers: Answers) -> tuple[list[ProbeResult], list
     for name in names:
         for filling in FILLINGS:
             arm = run_arm(session, answers, before=partial(_fill, session, name, filling))
-            results.append(arm.result("padding", f"padding of {name} filled with {filling}"))
-            if arm.wrong or arm.changed_state:
-                findings.append(_finding(arm, name, filling))
+            told = f"padding of {name} filled with {filling}"
+            beyond = _beyond_rounding(session, arm, answers)
+            if beyond or arm.error is not None:
+                results.append(arm.result("padding", told))
+            else:
+                results.append(_right(arm, told))
+            if beyond:
+                findings.append(_finding(arm, beyond, name, filling))
                 break
             if session.dead:
                 return results, findings
@@ -58,16 +64,50 @@ def _fill(session: Session, name: str, filling: str, call: Call) -> None:
     session.device.synchronize()
 
 
-def _finding(arm: Arm, name: str, filling: str) -> Finding:
-    worst = max((each.max_abs_delta or 0.0 for each in arm.wrong), default=0.0)
-    first = arm.wrong[0] if arm.wrong else None
-    where = "" if first is None else f", first at request {first.request}, {first.label}"
+def _beyond_rounding(session: Session, arm: Arm, answers: Answers) -> list[CallComparison]:
+    """The calls that differ by more than rounding does.
+
+    Padded rows may legally change how rows are grouped (which of them go to one expert, say), and with it the order in
+    which a real row is summed up.
+    """
+    compute = torch.finfo(getattr(torch, session.recorder.run.target.dtype or "float32")).eps
+
+    def tolerated(call: CallComparison) -> float:
+        floats = [
+            tensor for tensor in answers.outputs[call.call] if tensor.is_floating_point() and tensor.numel()
+        ]
+        return max(
+            (
+                float(tensor.abs().nan_to_num().max()) * max(512 * torch.finfo(tensor.dtype).eps, 4 * compute)
+                for tensor in floats
+            ),
+            default=0.0,
+        )
+
+    return [call for call in arm.wrong if call.max_abs_delta is None or call.max_abs_delta > tolerated(call)]
+
+
+def _right(arm: Arm, told: str) -> ProbeResult:
+    rounding = max((call.max_abs_delta or 0.0 for call in arm.wrong), default=0.0)
+    detail = f"up to {rounding:.3g} by rounding" if rounding else ""
+    return ProbeResult(
+        probe="padding",
+        intervention=told,
+        outcome="right",
+        calls=len(arm.comparisons),
+        detail=detail,
+        seconds=arm.seconds,
+    )
+
+
+def _finding(arm: Arm, wrong: list[CallComparison], name: str, filling: str) -> Finding:
+    worst, first = max(call.max_abs_delta or 0.0 for call in wrong), wrong[0]
     return Finding(
         code="GC402",
         severity="error",
         confidence="confirmed",
-        message=f"padding of {name} reaches real rows: filled with {filling}, {len(arm.wrong)} of {len(arm.comparisons)} calls "
-        f"answer otherwise, by up to {worst:.3g}{where}",
+        message=f"padding of {name} reaches real rows: filled with {filling}, {len(wrong)} of {len(arm.comparisons)} calls "
+        f"answer otherwise, by up to {worst:.3g}, first at request {first.request}, {first.label}",
         remedy=RULES["GC402"].remedy,
-        graph=None if first is None else first.key,
+        graph=first.key,
     )

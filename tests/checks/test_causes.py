@@ -130,3 +130,11 @@ def test_a_key_that_lacks_something_harmless_is_ruled_out_with_it() -> None:
     suspicions = [finding("GC301", launched=LAUNCH), finding("GC306"), finding("GC202", at=SCRATCH)]
     probes = [probe("pin", "right"), probe("unmap", "died", SCRATCH)]
     assert [code for code, *_ in codes(suspicions, probes)] == ["GC202"]
+
+
+def test_what_an_intervention_showed_has_it_for_proof() -> None:
+    probes = [probe("delay", "wrong"), probe("padding", "right")]
+    assert codes([finding("GC403"), finding("GC402")], probes) == [
+        ("GC403", None, True),
+        ("GC402", None, False),
+    ]
