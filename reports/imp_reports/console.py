@@ -55,9 +55,9 @@ def print_run(run: Run, directory: Path, console: Console) -> None:
     print_to_copy(console, f"saved: {directory / 'run.json'}")
     for word, reader in readers(run, directory):
         print_to_copy(console, f"{word}: {reader}")
-    command = next_command(run)
-    if command is not None:
-        print_to_copy(console, f"next, {command}")
+    following = next_command(run)
+    if following is not None:
+        print_to_copy(console, "next, " + ": ".join(following))
 
 
 def _print_headline(run: Run, console: Console) -> None:

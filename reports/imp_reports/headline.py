@@ -45,19 +45,20 @@ def cause(finding: Finding) -> str:
     return "; ".join((finding.message.rstrip("."), *places))
 
 
-def next_command(run: Run) -> str | None:
-    """The command that makes sense after this run, with the reason, or None."""
+def next_command(run: Run) -> tuple[str, str] | None:
+    """The command that makes sense after this run, after the reason for it, or None."""
     command = shlex.join(run.command)
     match run.verdict:
         case "findings":
             faultless = _without(run.command, "--fault")
             if faultless != run.command:
-                return f"without the fault: {shlex.join(faultless)}"
-            return f"after the change: {command}"
+                return "without the fault", shlex.join(faultless)
+            return "after the change", command
         case "interrupted" | "failed":
-            return f"to start over: {command}"
+            return "to start over", command
         case "clean" if run.target.device == "sim":
-            return f"on a machine with an NVIDIA GPU: {shlex.join((*_without(run.command, '--device'), '--device', 'cuda'))}"
+            on_a_card = (*_without(run.command, "--device"), "--device", "cuda")
+            return "on a machine with an NVIDIA GPU", shlex.join(on_a_card)
     return None
 
 

@@ -6,10 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from imp_graphcheck.record.run import CallComparison, Run, Speed
+from imp_reports.fold import AGREEING
 from imp_reports.text import seconds
 
 TOP, BOTTOM, ZERO, NO_NUMBER = 14.0, 84.0, 95.0, 5.0
 """Where the scale begins and ends; below it the lane for an exact zero, above it the one for what has no number."""
+
+KINDS = {
+    "identical": "identical",
+    "noise": "within the noise floor",
+    "aside": "ran eagerly, from no graph",
+    "diverged": "diverged, or not written",
+    "nonfinite": "not finite",
+}
+"""What the colour of a call means."""
 
 _MAX_TICKS = 6
 
@@ -76,8 +86,10 @@ def distance_chart(run: Run) -> DistanceChart | None:
 
 
 def kind_of(call: CallComparison) -> str:
-    """Which colour a call has."""
-    return "diverged" if call.output_written is False else call.agreement
+    """Which colour a call has. One that ran eagerly in both arms agrees with itself, which is no good news."""
+    if call.output_written is False:
+        return "diverged"
+    return "aside" if call.path == "eager" and call.agreement in AGREEING else call.agreement
 
 
 def timing_chart(speed: Speed | None) -> TimingChart | None:

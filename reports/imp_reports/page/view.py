@@ -12,10 +12,10 @@ from imp_graphcheck.record.site import Site
 from imp_reports.arguments import described
 from imp_reports.comparison import graph_names
 from imp_reports.fold import agreeing
-from imp_reports.headline import by_severity, cause, summary
+from imp_reports.headline import by_severity, next_command, summary
 from imp_reports.ownership import memory_of
 from imp_reports.page.census import Bars, census
-from imp_reports.page.charts import distance_chart, timing_chart
+from imp_reports.page.charts import KINDS, distance_chart, timing_chart
 from imp_reports.page.excerpts import Excerpt, Sources
 from imp_reports.page.facts import Facts, step
 from imp_reports.page.memory_map import MemoryMap, memory_map
@@ -43,7 +43,6 @@ class FindingView:
     position: int
     finding: Finding
     title: str
-    cause: str
     sites: tuple[SiteView, ...]
     graph: str | None
     arguments: tuple[str, ...]
@@ -85,7 +84,10 @@ def view_of(run: Run, *, titles: Mapping[str, str], sources: Sources) -> dict[st
         "folds": agreeing(run.calls),
         "changed_state": changed[:MAX_STATE],
         "changed_left_out": max(0, len(changed) - MAX_STATE),
+        "eager_calls": sum(call.path == "eager" for call in run.calls),
+        "next": next_command(run),
         "distances": distance_chart(run),
+        "kinds": KINDS,
         "timings": timing_chart(run.speed),
         "command": shlex.join(run.command),
         "count": count,
@@ -123,7 +125,6 @@ def _finding(
         position=position,
         finding=finding,
         title=titles.get(finding.code, ""),
-        cause=cause(finding),
         sites=tuple(
             SiteView(word=word, site=site, where=place(site), excerpt=sources.around(site))
             for word, site in found
