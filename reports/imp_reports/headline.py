@@ -50,14 +50,14 @@ def next_command(run: Run) -> tuple[str, str] | None:
     command = shlex.join(run.command)
     match run.verdict:
         case "findings":
-            faultless = _without(run.command, "--fault")
+            faultless = without_option(run.command, "--fault")
             if faultless != run.command:
                 return "without the fault", shlex.join(faultless)
             return "after the change", command
         case "interrupted" | "failed":
             return "to start over", command
         case "clean" if run.target.device == "sim":
-            on_a_card = (*_without(run.command, "--device"), "--device", "cuda")
+            on_a_card = (*without_option(run.command, "--device"), "--device", "cuda")
             return "on a machine with an NVIDIA GPU", shlex.join(on_a_card)
     return None
 
@@ -87,7 +87,7 @@ def _evidence(run: Run) -> str:
     return f"{replays}, {count(compared, 'compared call')} equal to eager {how}"
 
 
-def _without(command: tuple[str, ...], option: str) -> tuple[str, ...]:
+def without_option(command: tuple[str, ...], option: str) -> tuple[str, ...]:
     """`command` without `option VALUE` and `option=VALUE`."""
     before = ("", *command)
     return tuple(

@@ -12,6 +12,7 @@ from urllib.parse import quote
 import msgspec
 from markupsafe import Markup
 
+from imp_graphcheck.record.bisection import Bisection
 from imp_graphcheck.record.run import Run
 from imp_reports.text import visible
 
@@ -20,8 +21,8 @@ class Facts:
     """Looks numbers up by JSON pointer (RFC 6901). In the page a pointer is percent-encoded, as in a URI fragment: the
     names in it are those of the program under test."""
 
-    def __init__(self, run: Run) -> None:
-        self._document: Any = msgspec.to_builtins(run)
+    def __init__(self, record: Run | Bisection) -> None:
+        self._document: Any = msgspec.to_builtins(record)
 
     def __call__(self, pointer: str, show: Callable[[Any], str] = str) -> Markup:
         """The value at `pointer`, written by `show`."""
