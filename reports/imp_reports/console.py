@@ -42,7 +42,7 @@ _STATUS_WORDS = {
 
 def print_run(run: Run, directory: Path, console: Console) -> None:
     """Print all of `run`, which is saved in `directory`."""
-    _print_headline(run, console)
+    print_headline(run, console)
     _print_stages(run, console)
     _print_graphs(run, console)
     print_calls(run, console)
@@ -60,7 +60,8 @@ def print_run(run: Run, directory: Path, console: Console) -> None:
         print_to_copy(console, "next, " + ": ".join(following))
 
 
-def _print_headline(run: Run, console: Console) -> None:
+def print_headline(run: Run, console: Console) -> None:
+    """The verdict, then every finding."""
     print_line(console, (run.verdict.upper(), VERDICT_STYLES[run.verdict]), "  ", summary(run))
     findings = by_severity(run.findings)
     if not findings and run.verdict_reason:

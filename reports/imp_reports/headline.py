@@ -12,6 +12,7 @@ from imp_reports.text import count, place
 
 VERDICT_STYLES = {
     "clean": "bold green",
+    "inspected": "bold cyan",
     "findings": "bold red",
     "inconclusive": "bold yellow",
     "interrupted": "bold yellow",
@@ -56,6 +57,8 @@ def next_command(run: Run) -> tuple[str, str] | None:
             return "after the change", command
         case "interrupted" | "failed":
             return "to start over", command
+        case "inspected":
+            return "to replay them too", shlex.join(_as_capture(run.command))
         case "clean" if run.target.device == "sim":
             on_a_card = (*without_option(run.command, "--device"), "--device", "cuda")
             return "on a machine with an NVIDIA GPU", shlex.join(on_a_card)
@@ -75,6 +78,9 @@ def readers(run: Run, directory: Path) -> tuple[tuple[str, str], ...]:
 
 
 def _evidence(run: Run) -> str:
+    if run.verdict == "inspected":
+        nodes = sum(len(graph.nodes) for graph in run.graphs)
+        return f"{count(nodes, 'node')} in {count(len(run.graphs), 'graph')}, nothing replayed"
     replays = f"{count(run.replays, 'replay')} of {count(len(run.graphs), 'graph')}"
     compared = len(run.calls)
     if not compared:
@@ -85,6 +91,13 @@ def _evidence(run: Run) -> str:
     identical = all(call.agreement == "identical" for call in run.calls)
     how = "bit for bit" if identical else "within the noise floor"
     return f"{replays}, {count(compared, 'compared call')} equal to eager {how}"
+
+
+def _as_capture(command: tuple[str, ...]) -> tuple[str, ...]:
+    """`inspect MODEL ...` as `capture MODEL ...`, without the options that only `inspect` has."""
+    for option in ("--graph", "--node", "--kernel", "--op", "--pointer", "--limit", "--format"):
+        command = without_option(command, option)
+    return (*command[:1], "capture", *(word for word in command[2:] if word != "--dead"))
 
 
 def without_option(command: tuple[str, ...], option: str) -> tuple[str, ...]:

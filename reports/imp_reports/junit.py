@@ -14,6 +14,7 @@ from imp_reports.text import number, place, visible
 
 _VERDICT_OUTCOME: dict[Verdict, str | None] = {
     "clean": None,
+    "inspected": None,
     "findings": "failure",
     "inconclusive": "skipped",
     "failed": "error",

@@ -71,9 +71,9 @@ def _rule(code: str, rules: Rules) -> Json:
 
 def _invocation(run: Run) -> Json:
     """A run that proved nothing, or did not end, must not look like one that found nothing."""
-    ended = run.verdict in ("clean", "findings", "inconclusive")
+    ended = run.verdict in ("clean", "inspected", "findings", "inconclusive")
     invocation: Json = {"commandLine": visible(shlex.join(run.command)), "executionSuccessful": ended}
-    if run.verdict not in ("clean", "findings"):
+    if run.verdict not in ("clean", "inspected", "findings"):
         text = f"{run.verdict}: {run.verdict_reason or 'no reason is recorded'}"
         level = "warning" if run.verdict == "inconclusive" else "error"
         invocation["toolExecutionNotifications"] = [{"level": level, "message": {"text": visible(text)}}]

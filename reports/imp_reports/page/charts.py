@@ -64,7 +64,7 @@ def distance_chart(run: Run) -> DistanceChart | None:
         value
         for call in run.calls
         for value in (call.max_abs_delta, call.noise_max_abs_delta)
-        if value is not None and value > 0
+        if value is not None and math.isfinite(value) and value > 0
     ]
     low, high = _decades(positive)
     dots: defaultdict[str, list[str]] = defaultdict(list)
@@ -96,7 +96,13 @@ def timing_chart(speed: Speed | None) -> TimingChart | None:
     """Both arms of every pair, from zero."""
     if speed is None or not speed.eager_seconds or not speed.captured_seconds:
         return None
-    pairs = tuple(zip(speed.eager_seconds, speed.captured_seconds, strict=False))
+    pairs = tuple(
+        pair
+        for pair in zip(speed.eager_seconds, speed.captured_seconds, strict=False)
+        if all(map(math.isfinite, pair))
+    )
+    if not pairs:
+        return None
     top = max(max(pair) for pair in pairs) or 1.0
 
     def y(value: float) -> float:
@@ -128,11 +134,15 @@ def _height(call: CallComparison, low: int, high: int) -> float:
 
 
 def _has_no_number(call: CallComparison) -> bool:
-    return call.max_abs_delta is None or call.agreement == "nonfinite"
+    return not _measured(call.max_abs_delta) or call.agreement == "nonfinite"
+
+
+def _measured(value: float | None) -> bool:
+    return value is not None and math.isfinite(value)
 
 
 def _y(value: float | None, low: int, high: int) -> float:
-    if not value:
+    if not value or not math.isfinite(value):
         return ZERO
     return BOTTOM - (BOTTOM - TOP) * (math.log10(value) - low) / (high - low)
 
