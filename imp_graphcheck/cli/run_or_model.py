@@ -5,7 +5,7 @@ from pathlib import Path
 import typer
 
 from imp_graphcheck.errors import UsageError
-from imp_graphcheck.record.store import LATEST
+from imp_graphcheck.record.store import LATEST, RUN_FILE
 
 _FOR_MODELS = (
     "pp",
@@ -25,7 +25,7 @@ _FOR_MODELS = (
 def names_model(word: str) -> bool:
     """Whether `word` is a checkpoint, FILE.py:NAME or MODULE:NAME, or may be the name of a shape; else it is a run."""
     path = Path(word)
-    if word == LATEST or path.is_file():
+    if word == LATEST or path.is_file() or (path / RUN_FILE).exists():
         return False
     if path.is_dir():
         return (path / "config.json").exists() or any(path.glob("*.safetensors"))

@@ -106,7 +106,7 @@ def timing_chart(speed: Speed | None) -> TimingChart | None:
     top = max(max(pair) for pair in pairs) or 1.0
 
     def y(value: float) -> float:
-        return 96 - 90 * value / top
+        return 96 - 90 * (value / top)
 
     return TimingChart(
         columns=len(pairs),
@@ -144,7 +144,11 @@ def _measured(value: float | None) -> bool:
 def _y(value: float | None, low: int, high: int) -> float:
     if not value or not math.isfinite(value):
         return ZERO
-    return BOTTOM - (BOTTOM - TOP) * (math.log10(value) - low) / (high - low)
+    return _at(math.log10(value), low, high)
+
+
+def _at(power: float, low: int, high: int) -> float:
+    return BOTTOM - (BOTTOM - TOP) * (power - low) / (high - low)
 
 
 def _floor(calls: Sequence[CallComparison], low: int, high: int) -> str:
@@ -156,6 +160,5 @@ def _floor(calls: Sequence[CallComparison], low: int, high: int) -> str:
 def _ticks(low: int, high: int) -> tuple[Tick, ...]:
     every = -(-(high - low) // (_MAX_TICKS - 1))
     return tuple(
-        Tick(y=round(_y(10.0**power, low, high), 2), label=f"1e{power}")
-        for power in range(low, high + 1, every)
+        Tick(y=round(_at(power, low, high), 2), label=f"1e{power}") for power in range(low, high + 1, every)
     )
