@@ -9,10 +9,12 @@ from imp_graphcheck.record.finding import Finding
 from imp_graphcheck.record.run import CallComparison, Run, Verdict
 from imp_reports.fold import AGREEING
 from imp_reports.headline import by_severity, cause
+from imp_reports.sites import sites_of
 from imp_reports.text import number, place, visible
 
 _VERDICT_OUTCOME: dict[Verdict, str | None] = {
     "clean": None,
+    "inspected": None,
     "findings": "failure",
     "inconclusive": "skipped",
     "failed": "error",
@@ -89,15 +91,7 @@ def _finding_case(finding: Finding) -> Xml.Element:
     text = "\n".join(
         [
             *([f"do: {finding.remedy}"] if finding.remedy else []),
-            *(
-                f"{word} {place(site)} {site.function}()"
-                for word, site in (
-                    ("allocated", finding.allocation_site),
-                    ("freed", finding.free_site),
-                    ("launched", finding.launch_site),
-                )
-                if site is not None
-            ),
+            *(f"{word} {place(site)} {site.function}()" for word, site in sites_of(finding)),
             *(f"then {consequence}" for consequence in finding.consequences),
         ]
     )
