@@ -56,7 +56,9 @@ def next_commands(bisection: Bisection, directory: Path) -> tuple[tuple[str, str
     commands: list[tuple[str, str]] = []
     if bisection.reproduction is not None:
         program = shlex.quote(f"{directory / bisection.reproduction}:target")
-        commands.append(("reproduction", f"imp-graphcheck capture {program}"))
+        commands.append(
+            ("reproduction", f"imp-graphcheck capture {program} {bisection.reproduction_options}".rstrip())
+        )
     if bisection.status == "interrupted":
         commands.append(("to go on", f"imp-graphcheck bisect --resume {shlex.quote(str(directory))}"))
     if bisection.status == "found":
