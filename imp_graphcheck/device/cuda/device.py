@@ -1,6 +1,6 @@
 """An NVIDIA GPU behind the tool's protocol."""
 
-from collections.abc import Collection, Container, Hashable, Iterable, Sequence
+from collections.abc import Callable, Collection, Container, Hashable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property, partial
 from types import ModuleType
@@ -14,7 +14,7 @@ from imp_graphcheck.device.cuda.capture_marks import CaptureMarks
 from imp_graphcheck.device.cuda.capture_probe import CaptureProbe
 from imp_graphcheck.device.cuda.contents import copied_to_host
 from imp_graphcheck.device.cuda.driver_memory import DriverMemory
-from imp_graphcheck.device.cuda.drivers import open_driver
+from imp_graphcheck.device.cuda.drivers import open_driver, open_launcher
 from imp_graphcheck.device.cuda.graph_driver import GraphDriver
 from imp_graphcheck.device.cuda.graph_reader import read_nodes
 from imp_graphcheck.device.cuda.host_addresses import HostAddresses
@@ -22,6 +22,7 @@ from imp_graphcheck.device.cuda.journal import Journal
 from imp_graphcheck.device.cuda.launches import Launches
 from imp_graphcheck.device.cuda.node_builder import build_nodes
 from imp_graphcheck.device.cuda.pointer_finder import PointerFinder
+from imp_graphcheck.device.cuda.stepping import Stepping
 from imp_graphcheck.device.op_trace import Launch
 from imp_graphcheck.device.protocol import DeviceError, GraphUnreadableError
 from imp_graphcheck.device.same_bytes import same_bytes
@@ -107,6 +108,18 @@ class CudaDevice:
             pool=pools.pool_name(pools.pool_of(graph)),
             pool_bytes=pools.total_bytes(pools.pool_segments(graph)),
         )
+
+    def step(
+        self,
+        graph: Any,
+        on_node: Callable[[int], None] = lambda _: None,
+        *,
+        before: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        launcher = open_launcher()
+        nodes = read_nodes(self._driver, _raw(graph))
+        stream = torch._C._cuda_getCurrentRawStream(self._index)
+        Stepping(launcher, stream, self.synchronize).run(nodes, before, on_node)
 
     def allocations(self, generations: Collection[int]) -> dict[int, Allocation]:
         self._journal.update()

@@ -3,14 +3,14 @@
 import ctypes
 import os
 import platform
-from collections.abc import Collection, Container, Hashable, Iterable, Sequence
+from collections.abc import Callable, Collection, Container, Hashable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from types import ModuleType
 
 import torch
 
 from imp_graphcheck.device.op_trace import Launch as OpLaunch
-from imp_graphcheck.device.protocol import DeviceError
+from imp_graphcheck.device.protocol import DeviceError, StepError
 from imp_graphcheck.device.same_bytes import same_bytes
 from imp_graphcheck.device.sim import backend
 from imp_graphcheck.device.sim.arguments import DEVICE_TYPE
@@ -107,6 +107,23 @@ class SimDevice:
             pool_bytes=current_gpu().allocator.pool_bytes(graph.pool()),
             replays=graph.replays,
         )
+
+    def step(
+        self,
+        graph: CUDAGraph,
+        on_node: Callable[[int], None] = lambda _: None,
+        *,
+        before: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        self.synchronize()
+        for node in graph.nodes:
+            before(node.index)
+            try:
+                graph.launch(node)
+                self.synchronize()
+            except SimError as error:
+                raise StepError(node.index, node.work.name, error) from error
+            on_node(node.index)
 
     def allocations(self, generations: Collection[int]) -> dict[int, Allocation]:
         memory = current_gpu().memory
