@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import torch
 
 from imp_graphcheck.device.op_trace import Launch
+from imp_graphcheck.device.place import Place
 from imp_graphcheck.record.graph import GraphTrace
 from imp_graphcheck.record.memory import Allocation
 from imp_graphcheck.record.site import Site
@@ -153,6 +154,21 @@ class Device(Protocol):
         Never called while a stream captures. Raises StepError at a node that the device does not complete, and
         StepRefusedError where a node cannot be launched alone, if possible before the first one was.
         """
+        ...
+
+    def nodes_of(self, graph: Any, launches: Sequence[Launch]) -> list[range]:
+        """The nodes that each operator of a capture made, as `read_graph` counts them, which was called before.
+
+        The range of one that made none is empty, and begins where its nodes would have been.
+        """
+        ...
+
+    def tensor_at(self, place: Place) -> torch.Tensor:
+        """A tensor over device memory that somebody else owns, and that stays mapped as long as it is used."""
+        ...
+
+    def apart(self) -> AbstractContextManager[None]:
+        """While active, what is allocated takes no block out of the program's memory pools."""
         ...
 
     def allocations(self, generations: Collection[int]) -> dict[int, Allocation]:

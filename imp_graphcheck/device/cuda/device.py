@@ -21,9 +21,12 @@ from imp_graphcheck.device.cuda.host_addresses import HostAddresses
 from imp_graphcheck.device.cuda.journal import Journal
 from imp_graphcheck.device.cuda.launches import Launches
 from imp_graphcheck.device.cuda.node_builder import build_nodes
+from imp_graphcheck.device.cuda.node_ranges import node_ranges
 from imp_graphcheck.device.cuda.pointer_finder import PointerFinder
 from imp_graphcheck.device.cuda.stepping import Stepping
+from imp_graphcheck.device.cuda.tensor_over import tensor_over
 from imp_graphcheck.device.op_trace import Launch
+from imp_graphcheck.device.place import Place
 from imp_graphcheck.device.protocol import DeviceError, GraphUnreadableError
 from imp_graphcheck.device.same_bytes import same_bytes
 from imp_graphcheck.record.graph import GraphTrace
@@ -120,6 +123,17 @@ class CudaDevice:
         nodes = read_nodes(self._driver, _raw(graph))
         stream = torch._C._cuda_getCurrentRawStream(self._index)
         Stepping(launcher, stream, self.synchronize).run(nodes, before, on_node)
+
+    def nodes_of(self, graph: Any, launches: Sequence[Launch]) -> list[range]:
+        handle = _raw(graph)
+        created = [node.created for node in read_nodes(self._driver, handle)]
+        return node_ranges(created, launches, partial(self._marks.nodes_at, handle))
+
+    def tensor_at(self, place: Place) -> torch.Tensor:
+        return tensor_over(place)
+
+    def apart(self) -> AbstractContextManager[None]:
+        return torch.cuda.use_mem_pool(self._own_pool)
 
     def allocations(self, generations: Collection[int]) -> dict[int, Allocation]:
         self._journal.update()
