@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from imp_graphcheck.device.sim.allocator import DEFAULT_POOL, PoolId
-from imp_graphcheck.device.sim.capture import Capture, CaptureMode
+from imp_graphcheck.device.sim.capture import Capture, CaptureMode, GraphNode
 from imp_graphcheck.device.sim.captures import LEGACY_STREAM, Captures
 from imp_graphcheck.device.sim.errors import (
     CAPTURE_UNSUPPORTED,
@@ -26,6 +26,7 @@ from imp_graphcheck.device.sim.work import (
     EventState,
     EventWait,
     GraphLaunch,
+    NodeLaunch,
     NodeWork,
     Recording,
     addresses,
@@ -165,13 +166,20 @@ class Gpu:
 
     def launch_graph(self, graph: "CUDAGraph", stream: int) -> None:
         """Queue a replay."""
+        self._launch(GraphLaunch(graph), stream)
+
+    def launch_node(self, graph: "CUDAGraph", node: GraphNode, stream: int) -> None:
+        """Queue one node of a graph, as a graph of that node alone would be."""
+        self._launch(NodeLaunch(graph, node), stream)
+
+    def _launch(self, work: GraphLaunch | NodeLaunch, stream: int) -> None:
         with self.lock:
             self.require_alive()
             capture = self.capture_of(stream)
             if capture is not None:
                 self.captures.refuse(capture, CAPTURE_UNSUPPORTED, "cudaGraphLaunch", stream)
             self.trace.add("cudaGraphLaunch", stream=stream)
-            self.queues.push(stream, GraphLaunch(graph))
+            self.queues.push(stream, work)
 
     def hold(self, stream: int) -> None:
         """Keep everything queued on `stream` from here on until somebody waits for it: the GPU is behind."""

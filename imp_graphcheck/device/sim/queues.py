@@ -16,6 +16,7 @@ from imp_graphcheck.device.sim.work import (
     EventRecord,
     EventWait,
     GraphLaunch,
+    NodeLaunch,
     NodeWork,
     Recording,
     Work,
@@ -118,6 +119,8 @@ class Queues:
             for node in work.graph.nodes:
                 if self.fault is None:
                     self._execute(node.work, graph=work.graph, node=node.index)
+        elif isinstance(work, NodeLaunch):
+            self._execute(work.node.work, graph=work.graph, node=work.node.index)
         elif not isinstance(work, EventWait):
             self._execute(work)
             if isinstance(work, Copy) and work.on_done is not None:
