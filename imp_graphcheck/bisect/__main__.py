@@ -20,6 +20,10 @@ def _trial(session: "Session", settings: TrialSettings) -> None:
             from imp_graphcheck.bisect.kept_alive import run_kept_alive
 
             run_kept_alive(session)
+        case "stepped":
+            from imp_graphcheck.bisect.stepped import run_stepped
+
+            run_stepped(session)
         case "repeated":
             from imp_graphcheck.bisect.repeated import run_repeated
 

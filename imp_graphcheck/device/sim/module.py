@@ -133,18 +133,6 @@ def is_current_stream_capturing() -> bool:
     return current_gpu().capture_of(current_stream().stream_id) is not None
 
 
-def _settled_generator() -> torch.Generator:
-    """The default generator, when all that is queued has drawn from it.
-
-    A launch on a GPU carries the seed that it was queued with. Here a kernel draws when it runs, so it runs first.
-    """
-    gpu = current_gpu()
-    with gpu.lock:
-        if not gpu.captures:
-            gpu.queues.drain_all()
-    return gpu.generator
-
-
 def manual_seed(seed: int) -> None:
     """Seed the default generator. A capture that may use it allows only the seed that it already has."""
     gpu = current_gpu()
@@ -154,12 +142,12 @@ def manual_seed(seed: int) -> None:
             "same as the original seed."
         )
     if not gpu.captures:
-        _settled_generator().manual_seed(seed)
+        gpu.generator.manual_seed(seed)
 
 
 def seed_all() -> None:
     """Seed the default generator with a number that nobody knows; called by torch.seed."""
-    _settled_generator().seed()
+    current_gpu().generator.seed()
 
 
 def initial_seed() -> int:
@@ -169,12 +157,12 @@ def initial_seed() -> int:
 
 def get_rng_state(device: Any = None) -> torch.Tensor:
     """The state of the default generator, on the host."""
-    return _settled_generator().get_state()
+    return current_gpu().generator.get_state()
 
 
 def set_rng_state(new_state: torch.Tensor, device: Any = None) -> None:
     """Put the default generator into a state that `get_rng_state` returned."""
-    _settled_generator().set_state(new_state)
+    current_gpu().generator.set_state(new_state)
 
 
 def manual_seed_all(seed: int) -> None:

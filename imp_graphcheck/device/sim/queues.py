@@ -8,6 +8,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import torch
+
 from imp_graphcheck.device.sim.errors import Fault, SimError
 from imp_graphcheck.device.sim.execute import AccessError, execute
 from imp_graphcheck.device.sim.memory import Memory
@@ -55,6 +57,9 @@ class Queues:
         """Queue `work`, and run it unless something is in its way."""
         queue = self._queue(stream)
         queue.work.append(work)
+        if queue.held and _draws(work):
+            # A launch on a GPU carries the seed that it was queued with; here a kernel draws when it runs, so it runs now.
+            self.drain(stream)
         if not queue.held:
             self._run_ready(queue)
 
@@ -146,3 +151,12 @@ class Queues:
             free_stack=owner.free_site if owner is not None else (),
             reason=error.reason,
         )
+
+
+def _draws(work: Work) -> bool:
+    """Whether `work` takes random numbers."""
+    if isinstance(work, GraphLaunch):
+        return any(_draws(node.work) for node in work.graph.nodes)
+    return isinstance(work, Launch) and any(
+        isinstance(value, torch.Generator) for value in (*work.args, *work.kwargs.values())
+    )
