@@ -18,6 +18,7 @@ from imp_graphcheck.device.sim.work import (
     EventRecord,
     EventWait,
     GraphLaunch,
+    Launch,
     NodeLaunch,
     NodeWork,
     Recording,
