@@ -7,6 +7,7 @@ from imp_graphcheck.capture.inspect_stage import inspect
 from imp_graphcheck.capture.recorder import StageError
 from imp_graphcheck.capture.session import Answers, Session
 from imp_graphcheck.capture.speed_stage import speed
+from imp_graphcheck.probes.lockstep_stage import locksteps
 
 NAMES = (
     "load",
@@ -43,6 +44,7 @@ def run_stages(session: Session) -> None:
             inspect(session)
             replay(session, answers)
             compare(session)
+            locksteps(session)
         speed(session)
     except StageError as failure:
         failed = str(failure)
