@@ -1,5 +1,8 @@
 """The whole command, stage by stage."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 from imp_graphcheck.capture.captured_stages import capture, replay
 from imp_graphcheck.capture.conclusion import compare, conclude
 from imp_graphcheck.capture.eager_stages import eager, load, noise_floor, prewarm, warm_up
@@ -8,10 +11,20 @@ from imp_graphcheck.capture.recorder import StageError
 from imp_graphcheck.capture.session import Answers, Session
 from imp_graphcheck.capture.settings import STAGES
 from imp_graphcheck.capture.speed_stage import speed
-from imp_graphcheck.probes.series import run_probes
 
 
-def run_stages(session: Session) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Experiments:
+    """What is done to the program beyond running it. The stages know nothing of how; see `imp_graphcheck.probes`.
+
+    `after_compare` may find out more where a graph answered wrongly; `at_the_end` may leave graphs and state as it likes.
+    """
+
+    after_compare: Callable[[Session], None] = lambda _session: None
+    at_the_end: Callable[[Session, Answers], None] = lambda _session, _answers: None
+
+
+def run_stages(session: Session, experiments: Experiments = Experiments()) -> None:
     """All stages that are wanted, up to the first that cannot be survived, and the verdict.
 
     Raises UsageError when the program cannot be built; there is no run then.
@@ -23,10 +36,10 @@ def run_stages(session: Session) -> None:
         with session.device.recording():
             for name in wanted:
                 if name != "speed":
-                    _run(name, session, eager_arm)
+                    _run(name, session, eager_arm, experiments)
         if "speed" in wanted:
             speed(session)
-            run_probes(session, eager_arm[0])
+            experiments.at_the_end(session, eager_arm[0])
         _skip_after(wanted[-1], session, "not asked for")
     except StageError as failure:
         failed = str(failure)
@@ -38,7 +51,7 @@ def run_stages(session: Session) -> None:
         session.program.teardown()
 
 
-def _run(name: str, session: Session, eager_arm: list[Answers]) -> None:
+def _run(name: str, session: Session, eager_arm: list[Answers], experiments: Experiments) -> None:
     """One stage of those that are recorded. The eager arm leaves its answers in `eager_arm`."""
     match name:
         case "load":
@@ -62,6 +75,7 @@ def _run(name: str, session: Session, eager_arm: list[Answers]) -> None:
             replay(session, eager_arm[0])
         case "compare":
             compare(session)
+            experiments.after_compare(session)
 
 
 def _skip_after(reached: str, session: Session, why: str) -> None:

@@ -97,7 +97,7 @@ def first_that_matters(
     pending = [(end, count) for end in ends]
     while pending:
         region, before = pending.pop()
-        for place in _writers(graph, region, before):
+        for place in writers(graph, region, before):
             if place in different and place not in seen:
                 seen.add(place)
                 first = place if first is None else min(first, place)
@@ -105,7 +105,7 @@ def first_that_matters(
     return first
 
 
-def _writers(graph: Sequence[Executed], region: Region, before: int) -> list[int]:
+def writers(graph: Sequence[Executed], region: Region, before: int) -> list[int]:
     """The operators before `before` whose results may still lie in `region`, the last first."""
     found = []
     for place in range(before - 1, -1, -1):

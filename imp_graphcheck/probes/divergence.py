@@ -1,13 +1,17 @@
 """The first operator at which the graph and eager part, in words."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from imp_graphcheck.capture.distance import distance
-from imp_graphcheck.checks.first_divergence import Mark, Region, differs
+from imp_graphcheck.checks.first_divergence import Mark, Region, differs, writers
 from imp_graphcheck.device.place import Place
 from imp_graphcheck.device.stack import RawStack, site_of
 from imp_graphcheck.probes.op_log import Operator
 from imp_graphcheck.probes.runs import LookAt, Ran
+
+_Input = tuple[str, Place, Place]
+"""Its name, and where it lies in eager and in the graph."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,10 +40,31 @@ def of_operators(number: int, eager: Ran, graph: Ran) -> Divergence:
     return Divergence(number=number, words=words, stack=last.launch.stack)
 
 
+def of_absence(ends: Sequence[Region], before: int, graph: Ran) -> Divergence | None:
+    """What lies in `ends` would have been written by an operator that is not in the graph; None where that is not so."""
+    found = (place for end in ends for place in writers(graph.executed, end, before) if place in graph.absent)
+    number = next(found, None)
+    if number is None:
+        return None
+    operator = graph.operators[number]
+    return Divergence(
+        number=number,
+        words=(
+            f"operator {number + 1} of eager, {_where(operator)}, is not in the graph, and what it writes is read: it "
+            "ran beside the capture"
+        ),
+        stack=operator.launch.stack,
+    )
+
+
 def of_results(number: int, eager: Ran, graph: Ran, closer: tuple[LookAt, LookAt]) -> Divergence:
     """They run the same operator, and it writes something else. `closer` is what both saw of it."""
     operator = graph.operators[number]
-    argument, why = _inputs(number, eager, graph, closer)
+    different = _different_inputs(number, eager, graph, closer)
+    absence = of_absence([_region(captured) for _, _, captured in different[:1]], number, graph)
+    if absence is not None:
+        return absence
+    argument, why = _inputs(number, graph, different)
     marks = list(zip(eager.executed[number].marks, graph.executed[number].marks, strict=True))
     more = sum(_nonfinite(theirs) - _nonfinite(ours) for ours, theirs in marks)
     return Divergence(
@@ -54,11 +79,15 @@ def of_results(number: int, eager: Ran, graph: Ran, closer: tuple[LookAt, LookAt
     )
 
 
-def _inputs(number: int, eager: Ran, graph: Ran, closer: tuple[LookAt, LookAt]) -> tuple[str | None, str]:
-    """The first input that differs before the operator runs, and what is to be said of the inputs."""
+def _different_inputs(number: int, eager: Ran, graph: Ran, closer: tuple[LookAt, LookAt]) -> list[_Input]:
+    """The inputs that differ before the operator runs."""
     ours, theirs = eager.operators[number].reads, graph.operators[number].reads
     seen = zip(ours, theirs, closer[0].inputs, closer[1].inputs, strict=False)
-    different = [(name, a, b) for (name, a), (_, b), mine, other in seen if differs(mine, None, other)]
+    return [(name, a, b) for (name, a), (_, b), mine, other in seen if differs(mine, None, other)]
+
+
+def _inputs(number: int, graph: Ran, different: list[_Input]) -> tuple[str | None, str]:
+    """The first input that differs, and what is to be said of the inputs."""
     if not different:
         return None, "its inputs are equal, so something that is no tensor was frozen at the capture"
     name, a, b = different[0]
@@ -67,13 +96,15 @@ def _inputs(number: int, eager: Ran, graph: Ran, closer: tuple[LookAt, LookAt]) 
 
 
 def _whose(number: int, graph: Ran, eager: Place, captured: Place) -> str:
-    read = Region(captured.address, captured.address + captured.span_bytes)
-    written = any(write.meets(read) for each in graph.executed[:number] for write in each.writes)
-    if written:
+    if writers(graph.executed, _region(captured), number):
         return ", which a kernel that is no operator of torch has changed"
     if eager.address != captured.address:
         return f", which no operator of the graph writes: it reads {captured.address:#x}, eager reads {eager.address:#x}"
     return ", which no operator of the graph writes"
+
+
+def _region(place: Place) -> Region:
+    return Region(place.address, place.address + place.span_bytes)
 
 
 def _by_how_much(closer: tuple[LookAt, LookAt]) -> str:

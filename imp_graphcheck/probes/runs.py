@@ -34,11 +34,15 @@ class LookAt:
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """One run. `ends` are the answer and the persistent state: what lay where when it was over."""
+    """One run. `ends` are the answer and the persistent state: what lay where when it was over.
+
+    `absent` are the operators of the capture that no node of its graph was made by.
+    """
 
     operators: list[Operator]
     executed: list[Executed]
     ends: list[tuple[Region, Mark | None]]
+    absent: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,19 +59,21 @@ class Observed:
 
 def run_eagerly(session: Session, call: Call, held: Held, look: LookAt | None = None) -> Ran:
     """`call`, from the state in which it finds the program. The first run fills `held`."""
+    device = session.device
     prints: list[list[_Prints]] = []
 
     def before(number: int, tensors: Tensors, changed: Tensors) -> None:
-        held.before(number, tensors, changed)
-        if look is not None and look.number == number:
-            look.inputs = read([fingerprint(tensor) for tensor in tensors])
+        with device.apart():
+            held.before(number, tensors, changed)
+            if look is not None and look.number == number:
+                look.inputs = read([fingerprint(tensor) for tensor in tensors])
 
     def after(number: int, written: Tensors) -> None:
         held.made(written)
-        with session.device.apart():
+        with device.apart():
             prints.append([fingerprint(tensor) for tensor in written])
-        if look is not None and look.number == number:
-            look.written = to_host(list(written))
+            if look is not None and look.number == number:
+                look.written = to_host(list(written))
 
     def allocated(made: Tensors) -> None:
         held.made(made)
@@ -75,12 +81,13 @@ def run_eagerly(session: Session, call: Call, held: Held, look: LookAt | None = 
             tensor.zero_()
 
     _arrive(session, call, held)
-    with OpLog(session.device, before=before, after=after, allocated=allocated) as log:
+    with OpLog(device, before=before, after=after, allocated=allocated) as log:
         output = session.program.forward(call)
     ends = _ends(session, tensors_of(output))
-    session.device.synchronize()
+    device.synchronize()
     session.program.between(call)
-    return Ran(log.operators, _executed(log.operators, prints), ends)
+    marks = read([each for of_one in prints for each in of_one])
+    return Ran(log.operators, _executed(log.operators, _grouped(marks, prints)), ends)
 
 
 @contextmanager
@@ -115,7 +122,7 @@ def run_stepped(session: Session, call: Call, held: Held, graph: Observed, look:
     Raises StepError and StepRefusedError.
     """
     device = session.device
-    prints: dict[int, list[_Prints]] = {}
+    marks: dict[int, list[Mark | None]] = {}
     first = {nodes.start: number for number, nodes in enumerate(graph.nodes) if nodes}
     last = {nodes.stop - 1: number for number, nodes in enumerate(graph.nodes) if nodes}
     handed_out: dict[int, list[Place]] = {}
@@ -123,11 +130,12 @@ def run_stepped(session: Session, call: Call, held: Held, graph: Observed, look:
         handed_out.setdefault(node, []).extend(places)
 
     def before(node: int) -> None:
-        for place in handed_out.get(node, ()):
-            device.tensor_at(place).zero_()
-        if look is not None and first.get(node) == look.number:
-            places = [place for _, place in graph.operators[look.number].reads]
-            look.inputs = read([fingerprint(device.tensor_at(place)) for place in places])
+        with device.apart():
+            for place in handed_out.get(node, ()):
+                device.tensor_at(place).zero_()
+            if look is not None and first.get(node) == look.number:
+                places = [place for _, place in graph.operators[look.number].reads]
+                look.inputs = read([fingerprint(device.tensor_at(place)) for place in places])
         device.synchronize()
         launching(node)
 
@@ -135,11 +143,12 @@ def run_stepped(session: Session, call: Call, held: Held, graph: Observed, look:
         number = last.get(node)
         if number is None:
             return
-        written = [device.tensor_at(place) for place in graph.operators[number].writes]
         with device.apart():
-            prints[number] = [fingerprint(tensor) for tensor in written]
-        if look is not None and look.number == number:
-            look.written = to_host(written)
+            written = [device.tensor_at(place) for place in graph.operators[number].writes]
+            # Read at once: a graph that writes where it must not could write over what is kept on the device.
+            marks[number] = read([fingerprint(tensor) for tensor in written])
+            if look is not None and look.number == number:
+                look.written = to_host(written)
 
     _arrive(session, call, held)
     poison_captured(session, graph.captured)
@@ -148,8 +157,9 @@ def run_stepped(session: Session, call: Call, held: Held, graph: Observed, look:
     ends = _ends(session, tensors_of(graph.captured.output))
     device.synchronize()
     session.program.between(call)
-    in_order = [prints.get(number, []) for number in range(len(graph.operators))]
-    return Ran(graph.operators, _executed(graph.operators, in_order), ends)
+    in_order = [marks.get(number, []) for number in range(len(graph.operators))]
+    absent = frozenset(number for number, nodes in enumerate(graph.nodes) if not nodes)
+    return Ran(graph.operators, _executed(graph.operators, in_order), ends, absent)
 
 
 def _arrive(session: Session, call: Call, held: Held) -> None:
@@ -178,18 +188,22 @@ def _ends(session: Session, output: Sequence[torch.Tensor]) -> list[tuple[Region
     return [(_region(place_of(tensor)), mark) for tensor, mark in zip(tensors, marks, strict=True)]
 
 
-def _executed(operators: Sequence[Operator], prints: Sequence[list[_Prints]]) -> list[Executed]:
-    """`prints` has one list for each operator, empty where it was not looked at."""
-    marks = iter(read([each for of_one in prints for each in of_one]))
+def _grouped(marks: Sequence[Mark | None], prints: Sequence[list[_Prints]]) -> list[list[Mark | None]]:
+    rest = iter(marks)
+    return [[next(rest) for _ in of_one] for of_one in prints]
+
+
+def _executed(operators: Sequence[Operator], marks: Sequence[list[Mark | None]]) -> list[Executed]:
+    """`marks` has one list for each operator, empty where it was not looked at."""
     return [
         Executed(
             op=operator.launch.op,
             layouts=tuple(place.layout for place in operator.writes),
             reads=tuple(_region(place) for _, place in operator.reads),
             writes=tuple(_region(place) for place in operator.writes),
-            marks=tuple(next(marks) if of_one else None for _ in operator.writes),
+            marks=tuple(of_one) or (None,) * len(operator.writes),
         )
-        for operator, of_one in zip(operators, prints, strict=True)
+        for operator, of_one in zip(operators, marks, strict=True)
     ]
 
 

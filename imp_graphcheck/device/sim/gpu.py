@@ -1,6 +1,8 @@
 """One software GPU: what its runtime does for the program, under one lock."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -61,6 +63,8 @@ class Gpu:
         self.handles = Handles()
         self.generator = torch.Generator("cpu")
         self._pool_ids = count(1)
+        self._pool = DEFAULT_POOL
+        self._pool_apart: PoolId | None = None
 
     @property
     def fault(self) -> Fault | None:
@@ -87,7 +91,7 @@ class Gpu:
         with self.lock:
             self.require_alive()
             capture = self.capture_of(stream)
-            pool = capture.pool if capture is not None else DEFAULT_POOL
+            pool = capture.pool if capture is not None else self._pool
             if self.allocator.would_map(size_bytes, pool=pool, stream=stream):
                 self._before_mapping(stream, size_bytes)
             tensor = self.memory.device_tensor(
@@ -132,6 +136,18 @@ class Gpu:
             self.synchronize_device()
             for segment in self.memory.unmap_free_segments():
                 self.trace.add("cudaFree", size_bytes=segment.size)
+
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """While active, what is allocated outside of captures lies in a pool that is used for nothing else."""
+        if self._pool_apart is None:
+            self._pool_apart = self.new_pool()
+            self.retain_pool(self._pool_apart)
+        before, self._pool = self._pool, self._pool_apart
+        try:
+            yield
+        finally:
+            self._pool = before
 
     def new_pool(self) -> PoolId:
         """An unused pool id."""
