@@ -5,10 +5,9 @@ apostrophe in front, which spreadsheets take for "this is text".
 """
 
 from io import StringIO
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import pandas
+from imp_graphcheck.record.run import Run
+from imp_reports.tables import TableName, table
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 GUARD = "'"
@@ -25,13 +24,12 @@ class _Rows(StringIO):
         return super().write(row.removesuffix("\r\n") + "\n")
 
 
-def csv_file(frame: "pandas.DataFrame") -> bytes:
-    """`frame` as a file. What is missing is an empty cell."""
-    rows = _Rows()
-    safe = frame.copy()
-    for name in frame.columns[frame.dtypes == "string"]:
-        safe[name] = frame[name].map(guarded, na_action="ignore").astype("string")
-    safe.to_csv(rows, index=False, lineterminator="\r\n")
+def csv_file(run: Run, name: TableName) -> bytes:
+    """One table of `run` as a file. What is missing is an empty cell."""
+    rows, frame = _Rows(), table(run, name)
+    for column in frame.columns[frame.dtypes == "string"]:
+        frame[column] = frame[column].map(guarded, na_action="ignore").astype("string")
+    frame.to_csv(rows, index=False, lineterminator="\r\n")
     return rows.getvalue().encode()
 
 

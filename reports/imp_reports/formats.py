@@ -65,9 +65,8 @@ def _json(run: Run, _rendering: Rendering) -> bytes:
 
 def _csv(run: Run, rendering: Rendering) -> bytes:
     from imp_reports.csv_file import csv_file
-    from imp_reports.tables import table
 
-    return csv_file(table(run, rendering.table))
+    return csv_file(run, rendering.table)
 
 
 def _parquet(run: Run, rendering: Rendering) -> bytes:
