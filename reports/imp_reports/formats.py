@@ -64,10 +64,9 @@ def _json(run: Run, _rendering: Rendering) -> bytes:
 
 
 def _csv(run: Run, rendering: Rendering) -> bytes:
-    from imp_reports.tables import table
+    from imp_reports.csv_file import csv_file
 
-    text: str = table(run, rendering.table).to_csv(index=False, lineterminator="\n")
-    return text.encode()
+    return csv_file(run, rendering.table)
 
 
 def _parquet(run: Run, rendering: Rendering) -> bytes:

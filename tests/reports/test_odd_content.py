@@ -9,6 +9,8 @@ from typing import Any
 from xml.etree import ElementTree as Xml
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from msgspec.structs import replace
 from rich.console import Console
 
@@ -20,10 +22,13 @@ from imp_graphcheck.rules import RULES
 from imp_reports.bisection_formats import rendered_bisection
 from imp_reports.bisection_text import print_bisection
 from imp_reports.console import print_run
+from imp_reports.csv_file import guarded
 from imp_reports.formats import Rendering, rendered
 from imp_reports.graph_document import inspect_document
 from imp_reports.graph_text import GraphPage, print_graphs
 from imp_reports.selection import Selection
+from imp_reports.tables import TABLE_NAMES
+from imp_reports.text import visible
 from tests.reports.bisections import bisection_with
 from tests.reports.page_reader import Reader
 from tests.reports.runs import CALL, CLEAN
@@ -36,6 +41,9 @@ TEXTS = {
     "emoji": "\U0001f9ea kernel \U0001f469\u200d\U0001f52c \u00e9\u4e2d\u6587",
     "long": "void cutlass::Kernel<" + "x" * 200 + ">",
     "controls": "\x00\x1b[31m\x07\u202e",
+    "formula": '=HYPERLINK("//elsewhere", "click")',
+    "carriage return": "one\rtwo",
+    "quotes": "a \"quoted\", 'cell', of; a table",
     "empty": "",
 }
 
@@ -81,6 +89,14 @@ def run_with(text: str) -> Run:
         ),
         notes=(text,),
     )
+
+
+KNOWN_ELEMENTS = {
+    (tag, frozenset(held))
+    for text in ("x", "one\ntwo")
+    for tag, held in Reader(rendered(run_with(text), "html", Rendering(rules=RULES)).decode()).elements
+}
+"""What the page itself is made of: no text of a program adds to it."""
 
 
 def forms(text: str, name: Any) -> list[bytes]:
@@ -133,7 +149,41 @@ def test_csv_reads_back(text: str) -> None:
     for document in forms(text, "csv"):
         rows = list(csv.DictReader(io.StringIO(document.decode(), newline="")))
         assert {row["code"] for row in rows} == {"GC202"}
-        assert {row["message"] for row in rows} == {text}
+        assert {row["message"] for row in rows} == {guarded(text)}
+        assert {row["message"] for row in rows} <= {text, "'" + text}
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n"])
+def test_no_cell_is_a_formula(start: str) -> None:
+    for name in TABLE_NAMES:
+        document = rendered(run_with(f"{start}1+cmd|' /C calc'!A0"), "csv", Rendering(table=name))
+        rows = list(csv.reader(io.StringIO(document.decode(), newline="")))
+        texts = [cell for row in rows[1:] for cell in row if "calc" in cell]
+        assert bool(texts) == (name not in ("memory", "pointers")), "those are empty here"
+        assert all(cell.startswith("'" + start) or cell[0] not in "=+-@\t\r\n" for cell in texts), texts
+
+
+def test_numbers_below_zero_are_no_formulas() -> None:
+    run = replace(run_with("x"), calls=(replace(CALL, kld=-0.25),))
+    (row,) = csv.DictReader(io.StringIO(rendered(run, "csv", Rendering(table="calls")).decode(), newline=""))
+    assert row["kld"] == "-0.25"
+
+
+@settings(max_examples=60, deadline=None)
+@given(text=st.text(max_size=250))
+def test_any_text_stays_one_cell_one_message_and_no_markup(text: str) -> None:
+    run, rendering = run_with(text), Rendering(rules=RULES)
+
+    (row,) = csv.DictReader(io.StringIO(rendered(run, "csv", rendering).decode(), newline=""))
+    assert row["message"] == guarded(text)
+    (result,) = json.loads(rendered(run, "sarif", rendering))["runs"][0]["results"]
+    assert visible(text.rstrip(".")) in result["message"]["text"]
+    (failed,) = Xml.fromstring(rendered(run, "junit", rendering)).findall(
+        "testsuite[@name='findings']/testcase/failure"
+    )
+    assert visible(text.rstrip(".")) in failed.attrib["message"]
+    read = Reader(rendered(run, "html", rendering).decode())
+    assert {(tag, frozenset(held)) for tag, held in read.elements} <= KNOWN_ELEMENTS
 
 
 @EVERYWHERE

@@ -1,6 +1,7 @@
 """The HTML page: whole, safe, small, and its numbers are those of the record."""
 
 import json
+import math
 import re
 import time
 from pathlib import Path
@@ -57,6 +58,29 @@ def test_every_call_that_differs_has_its_numbers() -> None:
     for n in odd:
         assert json.loads(read.facts[f"/calls/{n}/max_abs_delta"]) == run.calls[n].max_abs_delta
         assert json.loads(read.facts[f"/calls/{n}/nan_count"]) == run.calls[n].nan_count
+
+
+def test_dots_and_floor_of_the_page_lie_where_the_document_says() -> None:
+    run = replace(CLEAN, calls=calls(60))
+    document = json.loads(encode_run(run))["calls"]
+    page = page_of(run).split("<h2>Captured against eager")[1].split("<h2>")[0]
+    scale = {label: float(y) for y, label in re.findall(r'top:([\d.]+)%">([^<]+)<', page)}
+    ticks = sorted((math.log10(float(label)), y) for label, y in scale.items() if label.startswith("1e"))
+    (low, bottom), (high, top) = ticks[0], ticks[-1]
+
+    def height(value: float) -> float:
+        return bottom + (top - bottom) * (math.log10(value) - low) / (high - low) if value else scale["0"]
+
+    dots = {int(x): float(y) for x, y in re.findall(r"M(\d+) ([\d.]+)h0", page)}
+    (floor,) = re.findall(r'<path class="floor" d="([^"]+)"', page)
+    steps = [float(y) for y in re.findall(r"V([\d.]+)h1", floor)]
+
+    assert sorted(dots) == list(range(len(document)))
+    assert len(steps) == len(document)
+    for n, call in enumerate(document):
+        value, noise = call["max_abs_delta"], call["noise_max_abs_delta"]
+        assert dots[n] == pytest.approx(scale["none"] if value is None else height(value), abs=0.1), n
+        assert steps[n] == pytest.approx(height(noise), abs=0.1), n
 
 
 @pytest.mark.parametrize("verdict", VERDICTS)

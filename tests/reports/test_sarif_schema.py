@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from imp_graphcheck.record.run import Run
 from imp_graphcheck.rules import RULES
 from imp_reports.bisection_run import as_run
-from imp_reports.sarif import sarif
+from imp_reports.sarif import FINGERPRINT, sarif
 from tests.reports.bisections import FOUND, HOSTILE_BISECTION, NOTHING
 from tests.reports.large import hostile, large
 from tests.reports.runs import BROKEN, CLEAN, FREED
@@ -41,15 +41,75 @@ def document_of(run: Run) -> Any:
     return json.loads(sarif(run, rules=RULES, roots=(Path.cwd(),)))
 
 
-def required_of_sarif(document: Any) -> Iterator[tuple[str, list[str | int], str]]:
-    """Keys that the standard itself demands, with the way to the object that has them."""
-    yield "version", [], "version"
-    yield "tool", ["runs", 0], "tool"
-    yield "driver name", ["runs", 0, "tool", "driver"], "name"
-    yield "rule id", ["runs", 0, "tool", "driver", "rules", 0], "id"
-    yield "successful", ["runs", 0, "invocations", 0], "executionSuccessful"
-    yield "message", ["runs", 0, "results", 0], "message"
-    yield "flow", ["runs", 0, "results", 0, "codeFlows", 0], "threadFlows"
+RESULT = "runs.results"
+STEP = f"{RESULT}.codeFlows.threadFlows.locations"
+
+BY_THE_STANDARD = (
+    "version",
+    "runs",
+    "runs.tool",
+    "runs.tool.driver",
+    "runs.tool.driver.name",
+    "runs.tool.driver.rules.id",
+    "runs.tool.driver.rules.help.text",
+    "runs.invocations.executionSuccessful",
+    "runs.invocations.toolExecutionNotifications.message",
+    f"{RESULT}.message",
+    f"{RESULT}.message.text",
+    f"{RESULT}.locations.physicalLocation.artifactLocation",
+    f"{RESULT}.locations.physicalLocation.region.startLine",
+    f"{RESULT}.codeFlows.threadFlows",
+    STEP,
+    f"{STEP}.location.physicalLocation.region.startLine",
+)
+BY_CODE_HOSTS = (
+    "$schema",
+    "runs.tool.driver.rules",
+    RESULT,
+    f"{RESULT}.ruleId",
+    f"{RESULT}.ruleIndex",
+    f"{RESULT}.level",
+    f"{RESULT}.locations",
+    f"{RESULT}.locations.physicalLocation.artifactLocation.uri",
+    f"{RESULT}.locations.physicalLocation.artifactLocation.uriBaseId",
+    f"{RESULT}.locations.physicalLocation.region",
+    f"{RESULT}.partialFingerprints",
+    f"{RESULT}.partialFingerprints.{FINGERPRINT}",
+    f"{STEP}.location",
+    f"{STEP}.location.physicalLocation.artifactLocation.uri",
+    f"{STEP}.location.physicalLocation.region",
+)
+"""What the standard leaves open, and an alert cannot do without."""
+
+RICH = (large(2, compared=0), DOCUMENTS["interrupted"])
+"""Between them, every kind of object that the tool writes."""
+
+Way = tuple[str | int, ...]
+
+
+def keys_of(part: Any, way: Way = ()) -> Iterator[Way]:
+    """The way to every key of a document."""
+    if isinstance(part, list):
+        for index, element in enumerate(part):
+            yield from keys_of(element, (*way, index))
+    elif isinstance(part, dict):
+        for key, value in part.items():
+            yield (*way, key)
+            yield from keys_of(value, (*way, key))
+
+
+def damaged(name: str) -> list[Any]:
+    """A copy for each place that `name` stands for, with what is there taken out."""
+    copies = []
+    for whole in map(document_of, RICH):
+        for way in keys_of(whole):
+            if ".".join(step for step in way if isinstance(step, str)) == name:
+                copies.append(copy.deepcopy(whole))
+                part = copies[-1]
+                for step in way[:-1]:
+                    part = part[step]
+                del part[way[-1]]
+    return copies
 
 
 @pytest.fixture(params=["subset", "oasis"])
@@ -71,25 +131,29 @@ def test_documents_are_valid(run: Run, schema: Any) -> None:
     assert errors(document_of(run), schema) == []
 
 
-def test_the_schema_would_see_a_missing_key(schema: Any) -> None:
-    whole = document_of(BROKEN)
-    assert errors(whole, schema) == []
-    for name, way, key in required_of_sarif(whole):
-        damaged = copy.deepcopy(whole)
-        part = damaged
-        for step in way:
-            part = part[step]
-        del part[key]
-        assert errors(damaged, schema), name
+@pytest.mark.parametrize("key", BY_THE_STANDARD)
+def test_what_the_standard_requires_is_missed(key: str, schema: Any) -> None:
+    assert damaged(key)
+    for document in damaged(key):
+        assert errors(document, schema)
+
+
+@pytest.mark.parametrize("key", BY_CODE_HOSTS)
+def test_what_code_hosts_require_is_missed(key: str) -> None:
+    closed = json.loads(SUBSET.read_text())
+
+    assert damaged(key)
+    for document in damaged(key):
+        assert errors(document, closed)
 
 
 def test_the_schema_would_see_a_line_zero_and_a_word_that_is_none(schema: Any) -> None:
-    damaged = document_of(BROKEN)
-    location = damaged["runs"][0]["results"][0]["locations"][0]["physicalLocation"]
+    wrong = document_of(BROKEN)
+    location = wrong["runs"][0]["results"][0]["locations"][0]["physicalLocation"]
     location["region"]["startLine"] = 0
-    damaged["runs"][0]["results"][0]["level"] = "fatal"
+    wrong["runs"][0]["results"][0]["level"] = "fatal"
 
-    assert len(errors(damaged, schema)) == 2
+    assert len(errors(wrong, schema)) == 2
 
 
 @pytest.mark.parametrize("run", DOCUMENTS.values(), ids=DOCUMENTS)
