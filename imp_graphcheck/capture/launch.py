@@ -16,7 +16,8 @@ from imp_graphcheck.child import log as worker_log
 from imp_graphcheck.child.ending import Completed, CrashedInside, Died, Ending, Hung, Interrupted, Refused
 from imp_graphcheck.child.events import Event, RunStarted, StageFinished, StageStarted
 from imp_graphcheck.child.failure import ChildError
-from imp_graphcheck.child.process import OnEvent, run_child
+from imp_graphcheck.child.listener import OnEvent
+from imp_graphcheck.child.process import run_child
 from imp_graphcheck.errors import UsageError
 from imp_graphcheck.record.run import Run, Stage
 from imp_graphcheck.record.store import RUN_FILE, load_run, point_latest, save_run

@@ -25,9 +25,11 @@ from imp_graphcheck.child import (
     Hung,
     Interrupted,
     Refused,
+    Template,
     run_child,
+    warm_template,
 )
-from imp_graphcheck.child import process as process_module
+from imp_graphcheck.child import listener as listener_module
 from imp_graphcheck.child.ending import describe_exit
 from imp_graphcheck.child.events import Event, Progress, StageFinished
 from imp_graphcheck.child.log import tail
@@ -41,6 +43,7 @@ class Trial:
 
     output: Path
     log: IO[bytes]
+    template: Template | None = None
     events: list[Event] = field(default_factory=list)
 
     def run(
@@ -53,6 +56,7 @@ class Trial:
             on_event=on_event or self.events.append,
             timeout=timeout,
             log=self.log,
+            template=self.template,
         )
 
     def wait_until_ready(self) -> None:
@@ -66,27 +70,39 @@ class Trial:
         return [type(event).__name__ for event in self.events]
 
 
-@pytest.fixture
-def trial(tmp_path: Path) -> Iterator[Trial]:
+@pytest.fixture(scope="module")
+def template() -> Iterator[Template]:
+    # pytest names the test that runs in the environment.
+    with warm_template(["imp_graphcheck.capture.settings"], late=["PYTEST_CURRENT_TEST"]) as found:
+        yield found
+
+
+@pytest.fixture(params=["plain", "forked"])
+def trial(request: pytest.FixtureRequest, tmp_path: Path, template: Template) -> Iterator[Trial]:
+    """Everything holds for a child with an interpreter of its own and for one that was forked."""
+    forked = template.forked
     with tempfile.TemporaryFile() as log:
-        yield Trial(tmp_path, log)
-    assert children_of(os.getpid()) == [], "a process was left behind"
+        yield Trial(tmp_path, log, template if request.param == "forked" else None)
+    assert (template.forked > forked) == (request.param == "forked"), template.problem
+    left = descendants_of(os.getpid()) - {template.pid}
+    assert all(gone(pid) for pid in left), "a process was left behind"
 
 
-def children_of(pid: int) -> list[int]:
-    """Living children of `pid` that are fake workers."""
-    found = []
+def descendants_of(pid: int) -> set[int]:
+    """Every living process that `pid` has started, directly or not."""
+    parents = {}
     for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            status = (entry / "stat").read_text().rpartition(")")[2].split()
-            command = (entry / "cmdline").read_bytes()
-        except (FileNotFoundError, ProcessLookupError):
-            continue  # it ended while we looked
-        if status[1] == str(pid) and b"fake_worker" in command and status[0] != "Z":
-            found.append(int(entry.name))
-    return found
+        if entry.name.isdigit():
+            try:
+                status = (entry / "stat").read_text().rpartition(")")[2].split()
+            except (FileNotFoundError, ProcessLookupError):
+                continue  # it ended while we looked
+            if status[0] != "Z":
+                parents[int(entry.name)] = int(status[1])
+    found = {pid}
+    while more := {child for child, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found - {pid}
 
 
 def alive(pid: int) -> bool:
@@ -174,7 +190,7 @@ def test_heartbeats_are_no_progress(trial: Trial) -> None:
 def test_a_silent_interpreter_is_told_from_a_silent_device(
     trial: Trial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(process_module, "HEARTBEAT_STALE_SECONDS", 0.2)
+    monkeypatch.setattr(listener_module, "HEARTBEAT_STALE_SECONDS", 0.2)
 
     ending = trial.run("stops_beating", timeout=0.8)
 
@@ -217,7 +233,7 @@ def test_events_that_had_arrived_before_ctrl_c_are_not_lost(
     trial: Trial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They came in one piece with the event that was being handled, and nothing comes after them."""
-    monkeypatch.setattr(process_module, "INTERRUPT_GRACE_SECONDS", 0.5)
+    monkeypatch.setattr(listener_module, "INTERRUPT_GRACE_SECONDS", 0.5)
 
     def on_event(event: Event) -> None:
         trial.events.append(event)
@@ -232,7 +248,7 @@ def test_events_that_had_arrived_before_ctrl_c_are_not_lost(
 
 
 def test_ctrl_c_ends_a_child_that_ignores_it(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process_module, "INTERRUPT_GRACE_SECONDS", 0.5)
+    monkeypatch.setattr(listener_module, "INTERRUPT_GRACE_SECONDS", 0.5)
 
     assert trial.run("stubborn", on_event=interrupting(trial)) == Interrupted()
 
@@ -244,7 +260,7 @@ def test_a_second_ctrl_c_does_not_wait(trial: Trial) -> None:
 
     assert trial.run("stubborn", on_event=interrupting(trial, times=2)) == Interrupted()
 
-    assert time.monotonic() - started < process_module.INTERRUPT_GRACE_SECONDS
+    assert time.monotonic() - started < listener_module.INTERRUPT_GRACE_SECONDS
     assert_grandchild_gone(trial)
 
 
