@@ -44,6 +44,7 @@ from imp_graphcheck.child.wires import Wires
 REAP_SECONDS = 10.0
 """How long the template may take to say how a child ended that was killed."""
 
+_LAST_WORDS_SECONDS = 1.0
 _MODULE = "imp_graphcheck.child"
 
 T = TypeVar("T")
@@ -181,10 +182,18 @@ class Template:
         assert self._socket is not None
         self._socket.settimeout(timeout)
         packet = self._socket.recv(PACKET_BYTES)
+        if not packet:
+            self._let_it_explain()
         message = decode_message(packet) if packet else None
         if not isinstance(message, expected):
             raise TemplateError(f"it said {message}, and {expected.__name__} was due")
         return message
+
+    def _let_it_explain(self) -> None:
+        """It has closed its end, and may be about to print a traceback."""
+        assert self._process is not None
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(_LAST_WORDS_SECONDS)
 
     def _end(self, problem: str) -> None:
         if self._process is not None and self._process.returncode is None:

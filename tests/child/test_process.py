@@ -4,13 +4,10 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO
 
 import msgspec
 import pytest
@@ -25,101 +22,12 @@ from imp_graphcheck.child import (
     Hung,
     Interrupted,
     Refused,
-    Template,
-    run_child,
-    warm_template,
 )
 from imp_graphcheck.child import listener as listener_module
 from imp_graphcheck.child.ending import describe_exit
 from imp_graphcheck.child.events import Event, Progress, StageFinished
 from imp_graphcheck.child.log import tail
-
-WORKER = str(Path(__file__).with_name("fake_worker.py"))
-
-
-@dataclass
-class Trial:
-    """One fake child: what it sent, what it printed, which processes it consisted of."""
-
-    output: Path
-    log: IO[bytes]
-    template: Template | None = None
-    events: list[Event] = field(default_factory=list)
-
-    def run(
-        self, behaviour: str, *, timeout: float = 30.0, on_event: Callable[[Event], None] | None = None
-    ) -> Ending:
-        settings = CaptureSettings(model=f"fake:{behaviour}", output=str(self.output))
-        return run_child(
-            [WORKER],
-            msgspec.to_builtins(settings),
-            on_event=on_event or self.events.append,
-            timeout=timeout,
-            log=self.log,
-            template=self.template,
-        )
-
-    def wait_until_ready(self) -> None:
-        """Until the child is where a test wants to interrupt it."""
-        deadline = time.monotonic() + 30
-        while not list(self.output.glob("runs/*/ready")):
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-
-    def names(self) -> list[str]:
-        return [type(event).__name__ for event in self.events]
-
-
-@pytest.fixture(scope="module")
-def template() -> Iterator[Template]:
-    # pytest names the test that runs in the environment.
-    with warm_template(["imp_graphcheck.capture.settings"], late=["PYTEST_CURRENT_TEST"]) as found:
-        yield found
-
-
-@pytest.fixture(params=["plain", "forked"])
-def trial(request: pytest.FixtureRequest, tmp_path: Path, template: Template) -> Iterator[Trial]:
-    """Everything holds for a child with an interpreter of its own and for one that was forked."""
-    forked = template.forked
-    with tempfile.TemporaryFile() as log:
-        yield Trial(tmp_path, log, template if request.param == "forked" else None)
-    assert (template.forked > forked) == (request.param == "forked"), template.problem
-    left = descendants_of(os.getpid()) - {template.pid}
-    assert all(gone(pid) for pid in left), "a process was left behind"
-
-
-def descendants_of(pid: int) -> set[int]:
-    """Every living process that `pid` has started, directly or not."""
-    parents = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                status = (entry / "stat").read_text().rpartition(")")[2].split()
-            except (FileNotFoundError, ProcessLookupError):
-                continue  # it ended while we looked
-            if status[0] != "Z":
-                parents[int(entry.name)] = int(status[1])
-    found = {pid}
-    while more := {child for child, parent in parents.items() if parent in found} - found:
-        found |= more
-    return found - {pid}
-
-
-def alive(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return state != "Z"
-
-
-def gone(pid: int, within: float = 5.0) -> bool:
-    deadline = time.monotonic() + within
-    while alive(pid):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
+from tests.child.trial import WORKER, Trial, alive, gone
 
 
 @pytest.mark.parametrize(
@@ -135,6 +43,8 @@ def gone(pid: int, within: float = 5.0) -> bool:
         ),
         ("killed", Died(how="died with SIGKILL", returncode=-signal.SIGKILL)),
         ("segfault", Died(how="died with SIGSEGV", returncode=-signal.SIGSEGV)),
+        ("terminated", Died(how="died with SIGTERM", returncode=-signal.SIGTERM)),
+        ("raises", Died(how="exited with status 1", returncode=1)),
         ("quits", Died(how="exited with status 7", returncode=7)),
         ("leaves_grandchild", Died(how="exited with status 7", returncode=7)),
         ("dies_mid_line", Died(how="exited with status 0", returncode=0)),
@@ -164,10 +74,26 @@ def test_events_arrive_in_order(trial: Trial) -> None:
     ]
 
 
+def test_an_exception_that_nobody_catches_is_in_the_log(trial: Trial) -> None:
+    trial.run("raises")
+
+    assert tail(trial.log, 2) == ("LookupError: nobody catches this", "at the end")
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM])
+def test_a_child_that_is_ended_from_outside(trial: Trial, number: signal.Signals) -> None:
+    def on_event(event: Event) -> None:
+        if isinstance(event, Progress):
+            (directory,) = trial.output.glob("runs/run-*")
+            os.kill(int(directory.name.removeprefix("run-")), number)
+
+    assert trial.run("hang", on_event=on_event) == Died(how=f"died with {number.name}", returncode=-number)
+
+
 def test_what_is_printed_neither_blocks_nor_leaks(trial: Trial, capfd: pytest.CaptureFixture[str]) -> None:
     trial.run("noisy")
 
-    assert os.fstat(trial.log.fileno()).st_size > 10_000_000
+    assert os.fstat(trial.log.fileno()).st_size > 8 << 20
     assert capfd.readouterr() == ("", "")
 
 
