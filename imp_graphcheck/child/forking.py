@@ -6,10 +6,9 @@ a GPU may have children that do. Both are looked at in the system's books and no
 
 import importlib
 import os
-import runpy
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -34,8 +33,8 @@ _ORPHAN_SECONDS = 1.0
 """How often the template looks whether an orphan of a child has ended."""
 
 
-def await_trial(socket_fd: int, parent_pid: int, imports: Sequence[str]) -> Callable[[], None]:
-    """Serve until the parent closes its end. Returns in forked children only, with what the child has to run."""
+def await_trial(socket_fd: int, parent_pid: int, imports: Sequence[str]) -> tuple[str, ...]:
+    """Serve until the parent closes its end. Returns in forked children only, with the arguments of what they run."""
     os.set_inheritable(socket_fd, False)
     die_with_parent(parent_pid)
     with socket.socket(fileno=socket_fd) as parent:
@@ -82,7 +81,7 @@ def _open_files() -> list[str]:
     return found
 
 
-def _serve(parent: socket.socket) -> Callable[[], None]:
+def _serve(parent: socket.socket) -> tuple[str, ...]:
     children: set[int] = set()
     while True:
         has_orphans = _bury_orphans(children)
@@ -96,17 +95,17 @@ def _serve(parent: socket.socket) -> Callable[[], None]:
             os._exit(0)
         match decode_message(packet):
             case Fork():
-                run = _fork(parent, fds, children)
-                if run is not None:
-                    return run
+                arguments = _fork(parent, fds, children)
+                if arguments is not None:
+                    return arguments
             case Reap(pid=pid):
                 _, status = os.waitpid(pid, 0)
                 children.discard(pid)
                 parent.send(encode_message(Reaped(os.waitstatus_to_exitcode(status))))
 
 
-def _fork(parent: socket.socket, fds: list[int], children: set[int]) -> Callable[[], None] | None:
-    """In the template None; in the child what it has to run."""
+def _fork(parent: socket.socket, fds: list[int], children: set[int]) -> tuple[str, ...] | None:
+    """In the template None; in the child the arguments of what it has to run."""
     sys.stdout.flush()
     sys.stderr.flush()
     tied_read, tied_write = os.pipe()
@@ -137,7 +136,7 @@ def _once_tied(pid: int, tied: int) -> Forked:
     return Forked(problem="the child died before it was ready")
 
 
-def _become(template: int, fds: list[int], tied: int) -> Callable[[], None]:
+def _become(template: int, fds: list[int], tied: int) -> tuple[str, ...]:
     """Turn this fork into the child that was asked for."""
     os.setsid()
     die_with_parent(template)
@@ -160,25 +159,7 @@ def _become(template: int, fds: list[int], tied: int) -> Callable[[], None]:
             os.environ.pop(name, None)
         else:
             os.environ[name] = value
-    return _program(trial.arguments)
-
-
-def _program(arguments: Sequence[str]) -> Callable[[], None]:
-    """What `python ARGUMENTS` runs, with `sys` as it finds it."""
-    sys.orig_argv = [sys.executable, *arguments]
-    if arguments[0] == "-m":
-        _, module, *rest = arguments
-        sys.argv = [module, *rest]
-        return lambda: _discard(runpy.run_module(module, run_name="__main__", alter_sys=True))
-    script = arguments[0]
-    sys.argv = list(arguments)
-    if not sys.flags.safe_path:
-        sys.path[0] = os.path.dirname(os.path.realpath(script))
-    return lambda: _discard(runpy.run_path(script, run_name="__main__"))
-
-
-def _discard(_namespace: dict[str, object]) -> None:
-    return
+    return trial.arguments
 
 
 def _bury_orphans(children: set[int]) -> bool:

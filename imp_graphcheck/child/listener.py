@@ -109,13 +109,8 @@ class Listener:
 
     def _wait_for_exit(self) -> int | None:
         """The exit status, as subprocess counts it; None when the child does not get round to exiting."""
-        deadline = time.monotonic() + SHUTDOWN_GRACE_SECONDS
-        pause = 0.001
-        while not self._process.has_exited():
-            if time.monotonic() > deadline:
-                return None
-            time.sleep(pause)
-            pause = min(pause * 2, 0.05)
+        if not self._process.has_exited(within=SHUTDOWN_GRACE_SECONDS):
+            return None
         # The rest of its group goes first, while the group id cannot belong to anybody else.
         self._process.signal_group(signal.SIGKILL)
         return self._process.wait()

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -34,8 +35,8 @@ class Process(Protocol):
         """Whether nobody can say any more how it ended, because of us and not because of it."""
         ...
 
-    def has_exited(self) -> bool:
-        """Whether it has ended. Does not reap it: until `wait`, its group id cannot belong to anybody else."""
+    def has_exited(self, within: float = 0.0) -> bool:
+        """Whether it ends within so many seconds. Does not reap it: until `wait`, its group id is its own."""
         ...
 
     def signal_group(self, number: signal.Signals) -> None:
@@ -62,7 +63,17 @@ class Spawned:
         self._process = process
         self.pid = process.pid
 
-    def has_exited(self) -> bool:
+    def has_exited(self, within: float = 0.0) -> bool:
+        deadline = time.monotonic() + within
+        pause = 0.001
+        while not self._is_over():
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(pause)
+            pause = min(pause * 2, 0.05)
+        return True
+
+    def _is_over(self) -> bool:
         if self._process.returncode is not None:
             return True
         flags = os.WEXITED | os.WNOHANG | os.WNOWAIT

@@ -37,6 +37,7 @@ from imp_graphcheck.child.messages import (
     decode_message,
     encode_message,
 )
+from imp_graphcheck.child.program import can_run
 from imp_graphcheck.child.scratch import scratch_file
 from imp_graphcheck.child.start import Process, Request
 from imp_graphcheck.child.wires import Wires
@@ -132,7 +133,7 @@ class Template:
         environment = os.environ if request.environment is None else request.environment
         changes = _changes(self._environment, environment)
         same = changes.keys() <= self._late and _is_here(self._directory)
-        if not same or not _is_runnable(request.arguments):
+        if not same or not can_run(request.arguments):
             return None
         try:
             return msgspec.json.encode(
@@ -218,8 +219,8 @@ class ForkedProcess:
         self._end.register(self._pidfd, select.POLLIN)
         self._returncode: int | None = None
 
-    def has_exited(self) -> bool:
-        return self._returncode is not None or bool(self._end.poll(0))
+    def has_exited(self, within: float = 0.0) -> bool:
+        return self._returncode is not None or bool(self._end.poll(within * 1000))
 
     def signal_group(self, number: signal.Signals) -> None:
         if self._returncode is None:
@@ -233,7 +234,7 @@ class ForkedProcess:
             returncode = self._template.reap(self.pid)
             if returncode is None:
                 self.lost = True
-                self._end.poll(REAP_SECONDS * 1000)
+                self.has_exited(within=REAP_SECONDS)
                 returncode = -signal.SIGKILL
             os.close(self._pidfd)
             self._returncode = returncode
@@ -256,8 +257,3 @@ def _is_here(directory: os.stat_result) -> bool:
     """By identity: a working directory that was removed still is one."""
     here = os.stat(".")
     return (here.st_dev, here.st_ino) == (directory.st_dev, directory.st_ino)
-
-
-def _is_runnable(arguments: Sequence[str]) -> bool:
-    """`-m MODULE ...` or `SCRIPT ...`. Any other option is for an interpreter that starts."""
-    return bool(arguments) and (not arguments[0].startswith("-") or tuple(arguments[:1]) == ("-m",))
