@@ -20,7 +20,7 @@ from imp_graphcheck.bisect.trial_settings import TrialSettings
 from imp_graphcheck.capture.launch import run_capture
 from imp_graphcheck.capture.settings import CaptureSettings, remove_if_empty
 from imp_graphcheck.child.failure import ChildError
-from imp_graphcheck.child.process import OnEvent
+from imp_graphcheck.child.listener import OnEvent
 from imp_graphcheck.errors import UsageError
 from imp_graphcheck.record.bisection import Bisection, Trial, load_bisection, save_bisection
 from imp_graphcheck.record.run import Run

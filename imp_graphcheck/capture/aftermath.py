@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
+from imp_graphcheck.capture.whereabouts import STACKS_FILE, whereabouts
 from imp_graphcheck.child.ending import Died, Hung
 from imp_graphcheck.record.finding import Finding
 from imp_graphcheck.record.run import Run, Stage, StageStatus
@@ -14,6 +15,7 @@ DEATH_CODE = "GC209"
 _CAUSES = {
     -signal.SIGKILL: "SIGKILL is mostly the system running out of memory: try a smaller --pp or --requests",
     -signal.SIGSEGV: "native code touched host memory that is not there",
+    -signal.SIGTERM: "SIGTERM comes from outside: a job scheduler, a container that is stopped, or a person",
     -signal.SIGABRT: "native code gave up on an error that it could not report",
 }
 _HEARTBEATS = {
@@ -47,11 +49,13 @@ def after_death(run: Run, ending: Died | Hung, seen: LastSeen, log_tail: tuple[s
         case Died(how=how, returncode=returncode):
             what = f"the process {how}"
             message, advice = f"{what} {seen.moment}", _CAUSES.get(returncode)
-        case Hung(seconds=seconds, responsive=responsive):
+        case Hung(seconds=seconds, responsive=responsive, stacks=stacks):
             what = f"the process made no progress for {seconds:.0f} s"
+            where = whereabouts(stacks)
             message = f"{what} {seen.moment} and was killed{_HEARTBEATS[responsive]}"
+            message += f"; it hung in {where}" if where else ""
             advice = "if the step is only slow, raise --timeout"
-    remedy = "; ".join(filter(None, (advice, *_where_to_look(run, log_tail))))
+    remedy = "; ".join(filter(None, (advice, *_where_to_look(run, ending, log_tail))))
     finding = Finding(
         code=DEATH_CODE, severity="error", confidence="confirmed", message=message, remedy=remedy
     )
@@ -85,10 +89,11 @@ def _with_stages(run: Run, seen: LastSeen, status: StageStatus, detail: str) -> 
     return replace(run, stages=stages)
 
 
-def _where_to_look(run: Run, log_tail: tuple[str, ...]) -> tuple[str, ...]:
+def _where_to_look(run: Run, ending: Died | Hung, log_tail: tuple[str, ...]) -> tuple[str, ...]:
+    stacks = (f"read {STACKS_FILE}",) if isinstance(ending, Hung) and ending.stacks else ()
     log = ("read the end of worker.log",) if log_tail else ()
     blocking = ("run it again with CUDA_LAUNCH_BLOCKING=1",) if run.target.device == "cuda" else ()
-    return log + blocking
+    return stacks + log + blocking
 
 
 def _log_note(log_tail: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,8 +1,8 @@
 """The parent's half of `capture`: run the stages in a child process and bring home a complete record."""
 
 import shutil
-import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -12,14 +12,25 @@ from msgspec.structs import replace
 
 from imp_graphcheck.capture.aftermath import LastSeen, after_crash, after_death, after_interrupt
 from imp_graphcheck.capture.settings import RUNS, CaptureSettings, remove_if_empty, validate
+from imp_graphcheck.capture.whereabouts import STACKS_FILE, in_full, whereabouts
 from imp_graphcheck.child import log as worker_log
 from imp_graphcheck.child.ending import Completed, CrashedInside, Died, Ending, Hung, Interrupted, Refused
 from imp_graphcheck.child.events import Event, RunStarted, StageFinished, StageStarted
 from imp_graphcheck.child.failure import ChildError
-from imp_graphcheck.child.process import OnEvent, run_child
+from imp_graphcheck.child.listener import OnEvent
+from imp_graphcheck.child.process import run_child
+from imp_graphcheck.child.scratch import scratch_file
+from imp_graphcheck.child.template import Template
 from imp_graphcheck.errors import UsageError
 from imp_graphcheck.record.run import Run, Stage
-from imp_graphcheck.record.store import RUN_FILE, load_run, point_latest, save_run
+from imp_graphcheck.record.store import (
+    RUN_FILE,
+    UnsavedError,
+    load_run,
+    point_latest,
+    remove_unfinished,
+    save_run,
+)
 
 WORKER = ("-m", "imp_graphcheck.capture")
 
@@ -33,9 +44,13 @@ class Captured:
 
 
 def run_capture(
-    settings: CaptureSettings, *, on_event: OnEvent, worker: tuple[str, ...] = WORKER
+    settings: CaptureSettings,
+    *,
+    on_event: OnEvent,
+    worker: tuple[str, ...] = WORKER,
+    template: Template | None = None,
 ) -> Captured:
-    """Run the whole command in a child.
+    """Run the whole command in a child, forked from `template` if there is one.
 
     Raises UsageError for bad input, found here or in the child; ChildError when there is no result to speak
     of; KeyboardInterrupt when the user stopped it before there was a record.
@@ -44,15 +59,22 @@ def run_capture(
     runs = Path(settings.output) / RUNS
     created = [folder for folder in (runs, *runs.parents) if not folder.exists()]
     witness = _Witness(on_event)
-    with tempfile.TemporaryFile() as log:
+    with scratch_file() as log:
         ending = run_child(
-            worker, msgspec.to_builtins(settings), on_event=witness.see, timeout=settings.timeout, log=log
+            worker,
+            msgspec.to_builtins(settings),
+            on_event=witness.see,
+            timeout=settings.timeout,
+            log=log,
+            template=template,
         )
         if isinstance(ending, Refused):
             if witness.directory is not None:
                 shutil.rmtree(witness.directory)
             remove_if_empty(created)
             raise UsageError(ending.message, hint=ending.hint)
+        if witness.directory is None:
+            remove_if_empty(created)
         return _conclude(ending, witness, log)
 
 
@@ -90,19 +112,16 @@ def _conclude(ending: Ending, witness: _Witness, log: IO[bytes]) -> Captured:
     directory, seen, log_tail = witness.directory, witness.last_seen(), worker_log.tail(log)
     if directory is None or not (directory / RUN_FILE).is_file():
         raise _without_record(ending, log_tail)
-    worker_log.keep(log, directory)
-    point_latest(directory)
-    run = load_run(directory)
-    match ending:
-        case Died() | Hung():
-            run = after_death(run, ending, seen, log_tail)
-        case Interrupted():
-            run = after_interrupt(run, seen)
-        case CrashedInside(message=message):
-            run = after_crash(run, message, seen)
-        case Completed(afterwards=afterwards) if afterwards:
-            run = replace(run, notes=(*run.notes, afterwards))
-    save_run(run, directory)
+    try:
+        remove_unfinished(directory)
+        point_latest(directory)
+        run = load_run(directory)
+        run = replace(run, notes=(*run.notes, *_keep(ending, log, directory)))
+        run = _completed(run, ending, seen, log_tail)
+        save_run(run, directory)
+    except OSError as error:
+        why = UnsavedError(directory, error.strerror or str(error))
+        raise ChildError(str(why), log_tail=log_tail, directory=directory) from error
     if isinstance(ending, CrashedInside):
         raise ChildError(ending.message, report=ending.traceback, directory=directory)
     if run.verdict == "running":
@@ -110,6 +129,34 @@ def _conclude(ending: Ending, witness: _Witness, log: IO[bytes]) -> Captured:
             "the child process finished without a verdict", log_tail=log_tail, directory=directory
         )
     return Captured(run=run, directory=directory)
+
+
+def _completed(run: Run, ending: Ending, seen: LastSeen, log_tail: tuple[str, ...]) -> Run:
+    match ending:
+        case Died() | Hung():
+            return after_death(run, ending, seen, log_tail)
+        case Interrupted():
+            return after_interrupt(run, seen)
+        case CrashedInside(message=message):
+            return after_crash(run, message, seen)
+        case Completed(afterwards=afterwards) if afterwards:
+            return replace(run, notes=(*run.notes, afterwards))
+    return run
+
+
+def _keep(ending: Ending, log: IO[bytes], directory: Path) -> Iterator[str]:
+    """Save what belongs beside the record; a note on each thing for which there was no room."""
+    try:
+        worker_log.keep(log, directory)
+    except OSError as error:
+        (directory / worker_log.WORKER_LOG).unlink(missing_ok=True)
+        yield f"{worker_log.WORKER_LOG} could not be saved: {error.strerror}"
+    if isinstance(ending, Hung) and ending.stacks:
+        try:
+            (directory / STACKS_FILE).write_text(in_full(ending.stacks), encoding="utf-8")
+        except OSError as error:
+            (directory / STACKS_FILE).unlink(missing_ok=True)
+            yield f"{STACKS_FILE} could not be saved: {error.strerror}"
 
 
 def _without_record(ending: Ending, log_tail: tuple[str, ...]) -> BaseException:
@@ -120,6 +167,7 @@ def _without_record(ending: Ending, log_tail: tuple[str, ...]) -> BaseException:
             return ChildError(message, report=traceback)
         case Died(how=how):
             return ChildError(f"the child process {how} before there was anything to save", log_tail=log_tail)
-        case Hung(seconds=seconds):
-            return ChildError(f"the child process did nothing for {seconds:.0f} s", log_tail=log_tail)
+        case Hung(seconds=seconds, stacks=stacks):
+            where = f"; it hung in {whereabouts(stacks)}" if stacks else ""
+            return ChildError(f"the child process did nothing for {seconds:.0f} s{where}", log_tail=log_tail)
     return ChildError("the child process finished without saving a run", log_tail=log_tail)

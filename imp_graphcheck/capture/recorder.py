@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from msgspec.structs import replace
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from imp_graphcheck import __version__
@@ -17,7 +18,7 @@ from imp_graphcheck.child.events import Event, Progress, RunStarted, StageFinish
 from imp_graphcheck.errors import UsageError
 from imp_graphcheck.record.encoder import Encoder
 from imp_graphcheck.record.run import Run, Stage, StageStatus, Target
-from imp_graphcheck.record.store import save_run
+from imp_graphcheck.record.store import UnsavedError, save_run
 
 _SHARE_OF_SAVING = 0.05
 """How much of a stage may go into saving what it has seen so far."""
@@ -43,7 +44,10 @@ class StageNotes:
 
 
 class Recorder:
-    """The run as it grows. Before `open`, there is nothing on disk: bad input leaves no trace."""
+    """The run as it grows. Before `open`, there is nothing on disk: bad input leaves no trace.
+
+    Whatever saves raises UnsavedError where there is no room for it.
+    """
 
     def __init__(self, send: Callable[[Event], None]) -> None:
         self._send = send
@@ -58,7 +62,10 @@ class Recorder:
     ) -> None:
         """Make the run directory, `<output>/runs/<id>`, and save the record in it."""
         started = datetime.now().astimezone()
-        directory = _new_directory(output / "runs", f"{started:%Y%m%d-%H%M%S}-{_plain(target.name)}")
+        try:
+            directory = _new_directory(output / "runs", f"{started:%Y%m%d-%H%M%S}-{_plain(target.name)}")
+        except OSError as error:
+            raise UnsavedError(output, error.strerror or str(error)) from error
         self.run = Run(
             id=directory.name,
             command=command,
@@ -69,7 +76,11 @@ class Recorder:
             stages=self._stages,
         )
         self.directory = directory
-        self._save()
+        try:
+            self._save()
+        except UnsavedError:
+            directory.rmdir()
+            raise
         self._send(RunStarted(str(directory)))
 
     def update(self, **changes: Any) -> None:
@@ -101,8 +112,12 @@ class Recorder:
             if not tensor.is_complex()
         }
         temporary = self.directory / f".{name}.safetensors"
-        save_file(tensors, temporary)
-        temporary.replace(self.directory / f"{name}.safetensors")
+        try:
+            save_file(tensors, temporary)
+            temporary.replace(self.directory / f"{name}.safetensors")
+        except (OSError, SafetensorError) as error:
+            temporary.unlink(missing_ok=True)
+            raise UnsavedError(self.directory, str(error)) from error
 
     @contextmanager
     def stage(self, name: str, total: int | None = None) -> Iterator[StageNotes]:
@@ -128,7 +143,10 @@ class Recorder:
         if self.directory is None:
             return
         started = time.perf_counter()
-        save_run(self.run, self.directory, self._encoder, durable=self.run.verdict != "running")
+        try:
+            save_run(self.run, self.directory, self._encoder, durable=self.run.verdict != "running")
+        except OSError as error:
+            raise UnsavedError(self.directory, error.strerror or str(error)) from error
         ended = time.perf_counter()
         self._save_again_at = ended + (ended - started) / _SHARE_OF_SAVING
 

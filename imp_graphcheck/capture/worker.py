@@ -10,6 +10,7 @@ from imp_graphcheck.child.channel import Channel, open_channel
 from imp_graphcheck.child.events import Crashed, Finished, Rejected
 from imp_graphcheck.errors import UsageError
 from imp_graphcheck.exit_codes import ExitCode
+from imp_graphcheck.record.store import UnsavedError
 
 if TYPE_CHECKING:
     from imp_graphcheck.capture.session import Session
@@ -26,6 +27,9 @@ def run_worker(settings_type: type[S], run: "Callable[[Session, S], None]") -> i
         except UsageError as error:
             channel.send(Rejected(error.message, error.hint))
             return ExitCode.USAGE
+        except UnsavedError as error:
+            channel.send(Crashed(str(error), traceback=""))
+            return ExitCode.INTERNAL
         except KeyboardInterrupt:
             return ExitCode.INTERRUPTED
         except BaseException as error:  # noqa: BLE001 - the last frame of the process: the parent is told everything

@@ -12,6 +12,7 @@ from typing import TypeVar
 import msgspec
 
 from imp_graphcheck.child.events import Event, Heartbeat, encode
+from imp_graphcheck.child.stacks import answer_with_stacks
 from imp_graphcheck.exit_codes import ExitCode
 
 T = TypeVar("T")
@@ -19,6 +20,7 @@ T = TypeVar("T")
 HEARTBEAT_SECONDS = 1.0
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
 
 
 class Channel:
@@ -64,6 +66,7 @@ class Channel:
 
 class _Envelope(msgspec.Struct):
     events_fd: int
+    stacks_fd: int
     parent_pid: int
 
 
@@ -75,6 +78,7 @@ def open_channel(settings_type: type[T]) -> tuple[Channel, T]:
     document = sys.stdin.buffer.read()
     envelope = msgspec.json.decode(document, type=_Envelope)
     die_with_parent(envelope.parent_pid)
+    answer_with_stacks(envelope.stacks_fd)
     return Channel(envelope.events_fd), msgspec.json.decode(document, type=settings_type)
 
 
@@ -87,9 +91,18 @@ def die_with_parent(parent_pid: int) -> None:
     """
     if not sys.platform.startswith("linux"):
         return
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent_pid:
         # The parent died before the line above took effect.
         os._exit(ExitCode.INTERRUPTED)
+
+
+def be_subreaper() -> None:
+    """Have this process become the parent of whatever its descendants leave behind, so that it can reap it."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def _prctl(option: int, argument: int) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(option, argument, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), f"prctl({option}) failed")

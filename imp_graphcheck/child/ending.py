@@ -3,6 +3,8 @@
 import signal
 from dataclasses import dataclass
 
+from imp_graphcheck.child.stacks import ThreadStack
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completed:
@@ -39,11 +41,13 @@ class Died:
 class Hung:
     """It made no progress for `seconds` and was killed.
 
-    `responsive` says whether heartbeats arrived to the end; None for a child that never sent one.
+    `responsive` says whether heartbeats arrived to the end; None for a child that never sent one. `stacks` is where
+    its threads were, the main thread first; empty if it could not be asked.
     """
 
     seconds: float
     responsive: bool | None
+    stacks: tuple[ThreadStack, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,9 +10,10 @@ from types import FrameType
 
 from imp_graphcheck.child.failure import ChildError
 from imp_graphcheck.cli.app import app
-from imp_graphcheck.cli.trouble import report_bug, report_child_error, report_usage_error
+from imp_graphcheck.cli.trouble import report_bug, report_child_error, report_no_room, report_usage_error
 from imp_graphcheck.errors import UsageError
 from imp_graphcheck.exit_codes import ExitCode
+from imp_graphcheck.record.store import NO_ROOM
 
 
 def main() -> None:
@@ -34,7 +35,10 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(ExitCode.INTERRUPTED)
     except Exception as error:  # noqa: BLE001 - the last line of defence, which reports what it caught
-        report_bug(error)
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
+            report_no_room(error)
+        else:
+            report_bug(error)
         sys.exit(ExitCode.INTERNAL)
 
 

@@ -11,7 +11,7 @@ from rich.progress import TimeElapsedColumn as Elapsed
 
 from imp_graphcheck.child.events import Event, StageFinished, StageStarted
 from imp_graphcheck.child.events import Progress as Steps
-from imp_graphcheck.child.process import OnEvent
+from imp_graphcheck.child.listener import OnEvent
 from imp_graphcheck.record.run import Stage
 
 

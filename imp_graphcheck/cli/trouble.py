@@ -29,6 +29,13 @@ def report_child_error(error: ChildError) -> None:
         _say(f"    {line}")
 
 
+def report_no_room(error: OSError) -> None:
+    """A full disk is nobody's mistake."""
+    place = f"{error.filename}: " if error.filename else ""
+    _say(f"error: {place}{error.strerror}; what was saved before is whole.")
+    _say("hint: make room, or name another place with --output")
+
+
 def report_bug(error: Exception) -> None:
     """An exception that no one expected."""
     reason = traceback.format_exception_only(error)[-1].strip()
@@ -41,7 +48,10 @@ def _report(message: str, report: str, directory: Path | None) -> None:
         return
     if os.environ.get(TRACEBACK_VARIABLE):
         _say(report)
-    _say(f"details: {_save(report, directory)}")
+    try:
+        _say(f"details: {_save(report, directory)}")
+    except OSError as error:
+        _say(f"details, which could not be saved ({error.strerror}):\n{report}")
 
 
 def _save(report: str, directory: Path | None) -> Path:

@@ -4,6 +4,7 @@ A record is replaced as a whole (written beside, then renamed), so that a reader
 moment, finds the previous version or the new one and never half of either.
 """
 
+import errno
 import os
 from pathlib import Path
 
@@ -18,6 +19,17 @@ RUN_FILE = "run.json"
 LATEST = "latest"
 
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""The disk, or the user's share of it, is full, or a file may not grow any more."""
+
+
+class UnsavedError(Exception):
+    """A record could not be written, for a reason that is no mistake of anybody here. One sentence."""
+
+    def __init__(self, directory: Path, reason: str) -> None:
+        super().__init__(f"{directory} cannot be written to: {reason}; what was saved there before is whole")
+
+
 def save_run(run: Run, directory: Path, encoder: Encoder | None = None, *, durable: bool = True) -> Path:
     """Write `run` to `directory/run.json` atomically and return the path. Raises OSError.
 
@@ -26,13 +38,24 @@ def save_run(run: Run, directory: Path, encoder: Encoder | None = None, *, durab
     """
     path = directory / RUN_FILE
     temporary = directory / f".{RUN_FILE}.{os.getpid()}"
-    with temporary.open("wb") as file:
-        file.write((encoder or Encoder()).encode(run))
-        file.flush()
-        if durable:
-            os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as file:
+            file.write((encoder or Encoder()).encode(run))
+            file.flush()
+            if durable:
+                os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        # Half a record is worth nothing, and whoever comes next may need the room.
+        temporary.unlink(missing_ok=True)
+        raise
     return path
+
+
+def remove_unfinished(directory: Path) -> None:
+    """Remove what a process left that died while it saved a run. Raises OSError."""
+    for temporary in directory.glob(f".{RUN_FILE}.*"):
+        temporary.unlink(missing_ok=True)
 
 
 def load_run(path: Path) -> Run:

@@ -9,6 +9,8 @@ from pathlib import PurePath
 from imp_graphcheck import __version__
 from imp_graphcheck.capture.launch import run_capture
 from imp_graphcheck.capture.settings import CaptureSettings
+from imp_graphcheck.capture.warm import warm_trials
+from imp_graphcheck.child.template import Template
 from imp_graphcheck.record.finding import Finding
 from imp_graphcheck.record.matrix import Matrix, MatrixRow
 from imp_graphcheck.record.run import Run
@@ -28,10 +30,12 @@ def run_selftest(device: str, *, jobs: int, only: str | None, on_row: OnRow) -> 
     environment: dict[str, str] = {}
     with (
         tempfile.TemporaryDirectory(prefix="graphcheck-selftest-") as folder,
+        warm_trials(device) as template,
         ThreadPoolExecutor(jobs) as pool,
     ):
         futures = {
-            pool.submit(_judged, case, device, folder, twins): number for number, case in enumerate(chosen)
+            pool.submit(_judged, case, device, folder, twins, template): number
+            for number, case in enumerate(chosen)
         }
         for future in as_completed(futures):
             row, facts = future.result()
@@ -51,12 +55,12 @@ TwinKey = tuple[str, int, str]
 
 
 def _judged(
-    case: Case, device: str, folder: str, twins: dict[TwinKey, Run]
+    case: Case, device: str, folder: str, twins: dict[TwinKey, Run], template: Template
 ) -> tuple[MatrixRow, dict[str, str]]:
     started = time.monotonic()
-    fault = _run(case.fault_model, case.fault_option, device, folder, case)
+    fault = _run(case.fault_model, case.fault_option, device, folder, case, template)
     key = (case.twin_model, case.reps, case.probe)
-    twin = twins.get(key) or _run(case.twin_model, None, device, folder, case)
+    twin = twins.get(key) or _run(case.twin_model, None, device, folder, case, template)
     twins[key] = twin
     on_sim = fault.target.device == "sim"
     found = [finding for finding in fault.findings if finding.code in (case.code, *case.also)]
@@ -78,7 +82,7 @@ def _judged(
     return row, fault.environment
 
 
-def _run(model: str, fault: str | None, device: str, folder: str, case: Case) -> Run:
+def _run(model: str, fault: str | None, device: str, folder: str, case: Case, template: Template) -> Run:
     settings = CaptureSettings(
         model=model,
         pp=256,
@@ -90,7 +94,7 @@ def _run(model: str, fault: str | None, device: str, folder: str, case: Case) ->
         output=folder,
         command=("imp-graphcheck", "selftest"),
     )
-    return run_capture(settings, on_event=lambda event: None).run
+    return run_capture(settings, on_event=lambda event: None, template=template).run
 
 
 def _problems(

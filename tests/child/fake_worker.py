@@ -1,10 +1,12 @@
 """A child that behaves as its MODEL says, for the tests of everything around it. No torch, no device."""
 
+import atexit
 import ctypes
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -105,6 +107,43 @@ def noisy(worker: Worker) -> None:
     worker.finish()
 
 
+def prints_without_end(worker: Worker) -> None:
+    """A gigabyte, numbered."""
+    sys.stdout.write("the first thing it said\n")
+    sys.stdout.flush()
+    block = b"x" * ((1 << 20) - 1) + b"\n"
+    for _ in range(1024):
+        os.write(1, block)
+    sys.stdout.write("the last thing it said\n")
+    sys.stdout.flush()
+    worker.finish()
+
+
+def floods(worker: Worker) -> None:
+    """Events as fast as it can."""
+    for step in range(100_000):
+        worker.channel.send(Progress(step))
+    worker.finish()
+
+
+def floods_with_heartbeats(worker: Worker) -> None:
+    """Busy, and nothing comes of it."""
+    while True:
+        worker.channel.send(Heartbeat())
+
+
+def endless_line(worker: Worker) -> None:
+    while True:
+        os.write(worker.channel._fd, b"x" * 65_536)
+
+
+def says_where_it_is(worker: Worker) -> None:
+    """What it was started with."""
+    names = ("LATE", "EARLY")
+    print(os.getcwd(), *(os.environ.get(name) for name in names), sys.argv[1:], os.getppid(), flush=True)
+    worker.finish()
+
+
 def rejected_late(worker: Worker) -> None:
     worker.channel.send(Rejected("the config contradicts the weights.", ""))
 
@@ -142,6 +181,25 @@ def stops_beating(worker: Worker) -> None:
     time.sleep(600)
 
 
+def hang_in_native(worker: Worker) -> None:
+    """In a call of C that holds the interpreter's lock, so that no other thread of Python gets a turn."""
+    with worker.channel.heartbeats(0.05):
+        ctypes.PyDLL(None).pause()
+    time.sleep(600)
+
+
+def hang_outside(worker: Worker) -> None:
+    """In a call of C that has let go of the lock, beside a thread that waits in Python."""
+    threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+    ctypes.CDLL(None).sleep(600)
+
+
+def hang_deaf(worker: Worker) -> None:
+    """Would not answer if it was asked where it is."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, range(1, signal.NSIG))
+    time.sleep(600)
+
+
 def slow(worker: Worker) -> None:
     """Takes longer in all than the timeout of the test, but never long between two events."""
     for step in range(12):
@@ -172,6 +230,24 @@ def polite(worker: Worker) -> None:
         time.sleep(600)
     except KeyboardInterrupt:
         worker.save(verdict="interrupted", verdict_reason="stopped after 3 of 12 replays")
+
+
+def terminated(_worker: Worker) -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def raises(_worker: Worker) -> None:
+    atexit.register(print, "at the end")
+    raise LookupError("nobody catches this")
+
+
+def leaves_escaped_grandchild(worker: Worker) -> None:
+    """In a session of its own, holding every pipe."""
+    os.set_inheritable(worker.channel._fd, True)
+    escaped = subprocess.Popen(["sleep", "600"], close_fds=False, start_new_session=True)
+    print("grandchild", escaped.pid, flush=True)
+    worker.finish()
+    os._exit(0)
 
 
 def leaves_grandchild(worker: Worker) -> None:
@@ -218,6 +294,17 @@ BEHAVIOURS = {
         hang,
         hang_beating,
         stops_beating,
+        hang_in_native,
+        hang_outside,
+        hang_deaf,
+        prints_without_end,
+        floods,
+        floods_with_heartbeats,
+        endless_line,
+        says_where_it_is,
+        terminated,
+        raises,
+        leaves_escaped_grandchild,
         slow,
         stubborn,
         deaf,

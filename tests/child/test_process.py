@@ -4,13 +4,10 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO
 
 import msgspec
 import pytest
@@ -25,85 +22,12 @@ from imp_graphcheck.child import (
     Hung,
     Interrupted,
     Refused,
-    run_child,
 )
-from imp_graphcheck.child import process as process_module
+from imp_graphcheck.child import listener as listener_module
 from imp_graphcheck.child.ending import describe_exit
 from imp_graphcheck.child.events import Event, Progress, StageFinished
 from imp_graphcheck.child.log import tail
-
-WORKER = str(Path(__file__).with_name("fake_worker.py"))
-
-
-@dataclass
-class Trial:
-    """One fake child: what it sent, what it printed, which processes it consisted of."""
-
-    output: Path
-    log: IO[bytes]
-    events: list[Event] = field(default_factory=list)
-
-    def run(
-        self, behaviour: str, *, timeout: float = 30.0, on_event: Callable[[Event], None] | None = None
-    ) -> Ending:
-        settings = CaptureSettings(model=f"fake:{behaviour}", output=str(self.output))
-        return run_child(
-            [WORKER],
-            msgspec.to_builtins(settings),
-            on_event=on_event or self.events.append,
-            timeout=timeout,
-            log=self.log,
-        )
-
-    def wait_until_ready(self) -> None:
-        """Until the child is where a test wants to interrupt it."""
-        deadline = time.monotonic() + 30
-        while not list(self.output.glob("runs/*/ready")):
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-
-    def names(self) -> list[str]:
-        return [type(event).__name__ for event in self.events]
-
-
-@pytest.fixture
-def trial(tmp_path: Path) -> Iterator[Trial]:
-    with tempfile.TemporaryFile() as log:
-        yield Trial(tmp_path, log)
-    assert children_of(os.getpid()) == [], "a process was left behind"
-
-
-def children_of(pid: int) -> list[int]:
-    """Living children of `pid` that are fake workers."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            status = (entry / "stat").read_text().rpartition(")")[2].split()
-            command = (entry / "cmdline").read_bytes()
-        except (FileNotFoundError, ProcessLookupError):
-            continue  # it ended while we looked
-        if status[1] == str(pid) and b"fake_worker" in command and status[0] != "Z":
-            found.append(int(entry.name))
-    return found
-
-
-def alive(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return state != "Z"
-
-
-def gone(pid: int, within: float = 5.0) -> bool:
-    deadline = time.monotonic() + within
-    while alive(pid):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
+from tests.child.trial import WORKER, Trial, alive, gone
 
 
 @pytest.mark.parametrize(
@@ -119,6 +43,8 @@ def gone(pid: int, within: float = 5.0) -> bool:
         ),
         ("killed", Died(how="died with SIGKILL", returncode=-signal.SIGKILL)),
         ("segfault", Died(how="died with SIGSEGV", returncode=-signal.SIGSEGV)),
+        ("terminated", Died(how="died with SIGTERM", returncode=-signal.SIGTERM)),
+        ("raises", Died(how="exited with status 1", returncode=1)),
         ("quits", Died(how="exited with status 7", returncode=7)),
         ("leaves_grandchild", Died(how="exited with status 7", returncode=7)),
         ("dies_mid_line", Died(how="exited with status 0", returncode=0)),
@@ -148,10 +74,26 @@ def test_events_arrive_in_order(trial: Trial) -> None:
     ]
 
 
+def test_an_exception_that_nobody_catches_is_in_the_log(trial: Trial) -> None:
+    trial.run("raises")
+
+    assert tail(trial.log, 2) == ("LookupError: nobody catches this", "at the end")
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM])
+def test_a_child_that_is_ended_from_outside(trial: Trial, number: signal.Signals) -> None:
+    def on_event(event: Event) -> None:
+        if isinstance(event, Progress):
+            (directory,) = trial.output.glob("runs/run-*")
+            os.kill(int(directory.name.removeprefix("run-")), number)
+
+    assert trial.run("hang", on_event=on_event) == Died(how=f"died with {number.name}", returncode=-number)
+
+
 def test_what_is_printed_neither_blocks_nor_leaks(trial: Trial, capfd: pytest.CaptureFixture[str]) -> None:
     trial.run("noisy")
 
-    assert os.fstat(trial.log.fileno()).st_size > 10_000_000
+    assert os.fstat(trial.log.fileno()).st_size > 8 << 20
     assert capfd.readouterr() == ("", "")
 
 
@@ -174,7 +116,7 @@ def test_heartbeats_are_no_progress(trial: Trial) -> None:
 def test_a_silent_interpreter_is_told_from_a_silent_device(
     trial: Trial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(process_module, "HEARTBEAT_STALE_SECONDS", 0.2)
+    monkeypatch.setattr(listener_module, "HEARTBEAT_STALE_SECONDS", 0.2)
 
     ending = trial.run("stops_beating", timeout=0.8)
 
@@ -217,7 +159,7 @@ def test_events_that_had_arrived_before_ctrl_c_are_not_lost(
     trial: Trial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They came in one piece with the event that was being handled, and nothing comes after them."""
-    monkeypatch.setattr(process_module, "INTERRUPT_GRACE_SECONDS", 0.5)
+    monkeypatch.setattr(listener_module, "INTERRUPT_GRACE_SECONDS", 0.5)
 
     def on_event(event: Event) -> None:
         trial.events.append(event)
@@ -232,7 +174,7 @@ def test_events_that_had_arrived_before_ctrl_c_are_not_lost(
 
 
 def test_ctrl_c_ends_a_child_that_ignores_it(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process_module, "INTERRUPT_GRACE_SECONDS", 0.5)
+    monkeypatch.setattr(listener_module, "INTERRUPT_GRACE_SECONDS", 0.5)
 
     assert trial.run("stubborn", on_event=interrupting(trial)) == Interrupted()
 
@@ -244,7 +186,7 @@ def test_a_second_ctrl_c_does_not_wait(trial: Trial) -> None:
 
     assert trial.run("stubborn", on_event=interrupting(trial, times=2)) == Interrupted()
 
-    assert time.monotonic() - started < process_module.INTERRUPT_GRACE_SECONDS
+    assert time.monotonic() - started < listener_module.INTERRUPT_GRACE_SECONDS
     assert_grandchild_gone(trial)
 
 

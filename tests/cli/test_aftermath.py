@@ -1,12 +1,17 @@
 """How the end of the child enters the record."""
 
+import threading
+
 import pytest
 from msgspec.structs import replace
 
 from imp_graphcheck.capture.aftermath import LastSeen, after_crash, after_death, after_interrupt
+from imp_graphcheck.capture.whereabouts import whereabouts
 from imp_graphcheck.child.ending import Died, Hung
+from imp_graphcheck.child.stacks import ThreadStack
 from imp_graphcheck.record.finding import Finding
 from imp_graphcheck.record.run import Run, Stage, Target
+from imp_graphcheck.record.site import Frame
 
 LOAD = Stage(name="load", status="ok", seconds=1.0)
 EAGER = Stage(name="eager", status="ok", seconds=2.0)
@@ -130,3 +135,25 @@ def test_a_crash_is_no_verdict_on_the_target() -> None:
 
     assert (run.verdict, run.verdict_reason, run.findings) == ("failed", "KeyError: 'x'", ())
     assert run.stages[-1].status == "failed"
+
+
+def test_a_hang_names_the_call_and_the_line_of_the_program() -> None:
+    def stack(*frames: tuple[str, str]) -> tuple[ThreadStack, ...]:
+        kept = tuple(Frame(file=file, line=7, function=function) for file, function in frames)
+        return (ThreadStack(thread="main thread", frames=kept),)
+
+    torch = "/venv/lib/site-packages/torch/cuda/streams.py"
+    in_torch = stack((torch, "synchronize"), ("/home/a/model.py", "forward"), ("/home/a/main.py", "<module>"))
+    in_program = stack(("/home/a/model.py", "forward"))
+
+    assert whereabouts(in_torch) == (
+        "synchronize() at torch/cuda/streams.py:7, called from forward() at /home/a/model.py:7"
+    )
+    assert whereabouts(in_program) == "forward() at /home/a/model.py:7"
+    assert whereabouts(stack((threading.__file__, "wait"))).startswith("wait() at ")
+    assert whereabouts(()) == whereabouts(stack()) == ""
+    run = after_death(RUN, Hung(seconds=600, responsive=True, stacks=in_program), SEEN, ())
+    assert run.findings[0].message.endswith(
+        "most likely the device; it hung in forward() at /home/a/model.py:7"
+    )
+    assert "read stacks.txt" in run.findings[0].remedy

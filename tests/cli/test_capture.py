@@ -63,6 +63,27 @@ def test_a_hang_is_a_finding(cli: Cli, tmp_path: Path) -> None:
     assert "made no progress for" in finding.message
 
 
+def test_a_hang_in_native_code_says_where(cli: Cli, tmp_path: Path) -> None:
+    result = cli("capture", "fake:hang_in_native", "--timeout", "0.5")
+
+    assert result.returncode == 1
+    run = latest(tmp_path)
+    assert "it hung in hang_in_native() at " in run.verdict_reason
+    assert "fake_worker.py:" in run.verdict_reason
+    assert "read stacks.txt" in run.findings[0].remedy
+    stacks = (tmp_path / ".graphcheck" / "runs" / "latest" / "stacks.txt").read_text()
+    assert stacks.startswith("main thread (innermost call first):\n  File ")
+    assert "heartbeats" in stacks or "beat" in stacks
+
+
+def test_a_log_without_end_is_kept_at_both_ends(cli: Cli, tmp_path: Path) -> None:
+    assert cli("capture", "fake:prints_without_end").returncode in (0, 125)
+
+    log = tmp_path / ".graphcheck" / "runs" / "latest" / "worker.log"
+    assert log.stat().st_size < 9 << 20
+    assert "bytes were left out here" in log.read_text()
+
+
 def test_json_is_one_document_and_equals_the_file(cli: Cli, tmp_path: Path) -> None:
     result = cli("capture", "fake:segfault", "--format", "json")
 

@@ -1,0 +1,18 @@
+"""What every trial imports first, for those who start many: see `child.template`."""
+
+from contextlib import AbstractContextManager
+
+from imp_graphcheck.child.template import Template, warm_template
+
+IMPORTS = ("torch", "imp_graphcheck.capture.stages", "imp_graphcheck.target.resolve")
+"""Neither of these looks at a GPU. Each device has its own, which `auto` cannot know without looking."""
+
+DEVICE_IMPORTS = {"sim": ("imp_graphcheck.device.sim.device",)}
+
+LATE_VARIABLES = ("CUDA_LAUNCH_BLOCKING", "CUDA_VISIBLE_DEVICES")
+"""What the driver reads when it is initialised, which is in the trial."""
+
+
+def warm_trials(device: str) -> AbstractContextManager[Template]:
+    """A template for trials on `device`, for as long as the block lasts."""
+    return warm_template((*IMPORTS, *DEVICE_IMPORTS.get(device, ())), late=LATE_VARIABLES)
