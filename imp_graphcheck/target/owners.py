@@ -10,7 +10,7 @@ import gc
 import sys
 import types
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,8 +49,13 @@ def _walk(roots: Mapping[str, Any]) -> Iterator[tuple[str, torch.Tensor]]:
             yield name, value
 
 
-def reachable(roots: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Every object that can be reached from `roots`, once, by the shortest way there; a tensor by each of its ways."""
+def reachable(
+    roots: Mapping[str, Any], *, enters: Callable[[Any], bool] = lambda _: True
+) -> Iterator[tuple[str, Any]]:
+    """Every object that can be reached from `roots`, once, by the shortest way there; a tensor by each of its ways.
+
+    What `enters` refuses is passed by, with all that only it holds.
+    """
     # In breadth: an object is entered once, and must not be met first at the end of a long way that stops there.
     level: list[tuple[str, Any]] = list(roots.items())
     seen: set[int] = set()
@@ -59,7 +64,7 @@ def reachable(roots: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         for name, value in level:
             if isinstance(value, torch.Tensor):
                 yield name, value
-            elif id(value) not in seen and len(seen) <= MAX_OBJECTS and _may_hold(value):
+            elif id(value) not in seen and len(seen) <= MAX_OBJECTS and _may_hold(value) and enters(value):
                 seen.add(id(value))
                 yield name, value
                 below.extend((name + suffix, item) for suffix, item in _parts(value) if _is_worth(item))

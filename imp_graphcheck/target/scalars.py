@@ -3,6 +3,7 @@
 Found as tensors are (`imp_graphcheck.target.owners`): nothing of the program is called.
 """
 
+import sys
 import types
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any
 
 import torch
 
+from imp_graphcheck.device.stack import belongs_to_program
 from imp_graphcheck.target.owners import reachable
 
 Scalar = int | float | bool | str
@@ -31,7 +33,7 @@ def scalars(roots: Mapping[str, Any]) -> dict[str, Place]:
     Those are attributes and entries of dicts. What lists hold is content, not state, and is left out.
     """
     found = {name: Place(value=value) for name, value in roots.items() if type(value) in _KINDS}
-    for name, holder in reachable(roots):
+    for name, holder in reachable(roots, enters=_is_of_program):
         for suffix, place in _places(holder):
             found.setdefault(name + suffix, place)
     return found
@@ -40,6 +42,17 @@ def scalars(roots: Mapping[str, Any]) -> dict[str, Place]:
 def same(one: Scalar, other: Scalar) -> bool:
     """Whether two values are one; NaN is NaN."""
     return type(one) is type(other) and (one == other or (one != one and other != other))
+
+
+def _is_of_program(holder: Any) -> bool:
+    """Whether it may hold the program's own: a graph of the program leads to the device, which counts for itself."""
+    module = type(holder).__module__
+    if module == "builtins" or issubclass(
+        type(holder), torch.nn.Module
+    ):  # torch's own, such as a list of layers
+        return True
+    file = getattr(sys.modules.get(module), "__file__", None)
+    return file is None or belongs_to_program(file)
 
 
 def _places(holder: Any) -> Iterator[tuple[str, Place]]:
