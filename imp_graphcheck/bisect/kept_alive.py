@@ -5,6 +5,7 @@ Stages after those that `capture` has too:
     kept alive   every call through its graph, with all memory of the capture held by pins
     fresh        if that is still wrong: a capture for each call, so that nothing of another call can be frozen in it
     lockstep     the first wrong call operator by operator, down to the one that makes it so
+    host state   what forward changes on the host each time, and a replay does not
     delay        the device held back, so that the host is ahead of it
     padding      other content in the padding of each call
     poison       other content in what only the pins hold, line by line: which of it matters?
@@ -26,6 +27,7 @@ from imp_graphcheck.probes.arm import Arm, run_arm
 from imp_graphcheck.probes.dead import DeadSite, dead_sites, finding_of, read_captured
 from imp_graphcheck.probes.delay import delay
 from imp_graphcheck.probes.fresh import fresh_captures
+from imp_graphcheck.probes.host_state import host_state
 from imp_graphcheck.probes.lockstep import lockstep
 from imp_graphcheck.probes.padding import padding
 from imp_graphcheck.probes.pin import Pins
@@ -75,6 +77,7 @@ def _all_stages(session: Session) -> None:
     if kept.outcome == "wrong":
         _fresh(session, answers)
         _lockstep(session, kept)
+    _host_state(session, answers)
     steady = _steady(session, answers)
     for name, probe in _AHEAD_AND_PADDED:
         if kept.outcome != "right":
@@ -152,6 +155,16 @@ def _lockstep(session: Session, kept: Arm) -> None:
         _told(session, notes, found.result)
     if session.dead:
         raise StageError("lockstep: the device did not survive it")
+
+
+def _host_state(session: Session, answers: Answers) -> None:
+    with session.recorder.stage("host state") as notes:
+        results, findings = host_state(session, answers)
+        session.find(*findings)
+        for result in results:
+            _told(session, notes, result)
+    if session.dead:
+        raise StageError("host state: the device did not survive it")
 
 
 def _poison(session: Session, kept: Answers, sites: list[DeadSite]) -> list[DeadSite]:

@@ -11,8 +11,10 @@ from imp_graphcheck.record.finding import SEVERITIES, Severity
 
 DEVICES = ("auto", "cuda", "sim")
 DTYPES = ("float32", "bfloat16", "float16")
-PROBES = ("delay", "padding", "first-use")
+PROBES = ("host-state", "delay", "padding", "first-use")
 """What `--probe` may name, in the order in which they are run."""
+ALWAYS = ("host-state",)
+"""Run unasked: it costs a few eager calls."""
 CAPTURE_MODES = ("global", "thread_local", "relaxed")
 
 STAGES = (
@@ -85,11 +87,14 @@ def validate(settings: CaptureSettings) -> None:
 
 
 def chosen_probes(names: str) -> tuple[str, ...]:
-    """The probes that `--probe all` or `--probe NAME,NAME` asks for. Raises UsageError for one that there is not."""
+    """The probes that `--probe all` or `--probe NAME,NAME` asks for, and those that are always run.
+
+    Raises UsageError for one that there is not.
+    """
     asked = {name.strip() for name in names.split(",")} if names else set()
     for name in sorted(asked - {"all"}):
         _one_of("--probe", name, ("all", *PROBES))
-    return PROBES if "all" in asked else tuple(name for name in PROBES if name in asked)
+    return PROBES if "all" in asked else tuple(name for name in PROBES if name in asked or name in ALWAYS)
 
 
 def _at_least(option: str, value: int, least: int, meaning: str) -> None:

@@ -16,7 +16,13 @@ from imp_graphcheck.record.site import UNKNOWN, Site
 LIFETIMES = frozenset({"GC201", "GC202", "GC205", "GC206", "GC208"})
 REUSE = frozenset({"GC203", "GC301", "GC302", "GC303", "GC304", "GC305", "GC306", "GC401"})
 _FROZEN = REUSE - {"GC203", "GC401"}
-_SHOWN_BY = {"GC402": "padding", "GC403": "delay", "GC405": "first use", "GC408": "first use"}
+_SHOWN_BY = {
+    "GC402": "padding",
+    "GC403": "delay",
+    "GC405": "first use",
+    "GC407": "host state",
+    "GC408": "first use",
+}
 """The intervention that a finding was made by, or that shows it once more."""
 _CONTENT = ("poison", "canary", "unmap")
 

@@ -197,5 +197,6 @@ PAIRS: tuple[Pair, ...] = (
         lines=(("launch", "escape"),),
     ),
     Pair(code="GC405", module="captures", fault="StateAtCapture", twin="StateInGraph"),
+    Pair(code="GC407", module="counted", fault="CountsInForward", twin="CountsInPrepare"),
     Pair(code="GC603", module="gain", fault="PaddedFar", twin="FittingBucket", cuda_only=True, reps=5),
 )

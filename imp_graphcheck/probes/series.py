@@ -6,9 +6,11 @@ from imp_graphcheck.capture.settings import chosen_probes
 from imp_graphcheck.probes.arm import run_arm
 from imp_graphcheck.probes.delay import delay
 from imp_graphcheck.probes.first_use import first_use
+from imp_graphcheck.probes.host_state import host_state
 from imp_graphcheck.probes.padding import padding
 
 _AGAINST_REPLAYS = {"delay": delay, "padding": padding}
+_AGAINST_EAGER = {"host-state": host_state, "first-use": first_use}
 
 
 def run_probes(session: Session, answers: Answers) -> None:
@@ -25,8 +27,10 @@ def run_probes(session: Session, answers: Answers) -> None:
             wanted = tuple(name for name in wanted if name not in _AGAINST_REPLAYS)
     for name in wanted:
         with session.recorder.stage(name) as notes:
-            probe = _AGAINST_REPLAYS.get(name)
-            results, findings = first_use(session, answers) if probe is None else probe(session, base.answers)
+            if name in _AGAINST_REPLAYS:
+                results, findings = _AGAINST_REPLAYS[name](session, base.answers)
+            else:
+                results, findings = _AGAINST_EAGER[name](session, answers)
             session.find(*findings)
             run = session.recorder.run
             session.recorder.update(probes=(*run.probes, *results), findings=tuple(session.findings))

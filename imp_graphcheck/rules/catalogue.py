@@ -162,6 +162,12 @@ _ALL = (
         remedy="capture with inputs that write to scratch, or set the state back after the capture",
     ),
     Rule(
+        code="GC407",
+        title="host state that should advance stays frozen",
+        meaning="Every eager call changes a value of the host inside the region; a replay runs no Python and leaves it.",
+        remedy="advance it outside of the captured region, in what prepares the next call, or keep it on the device",
+    ),
+    Rule(
         code="GC408",
         title="step returned old output",
         meaning="The output buffer was filled with a pattern before the replay, and the replay left it there.",

@@ -10,7 +10,7 @@ import gc
 import sys
 import types
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +39,23 @@ def owners(roots: Mapping[str, Any]) -> tuple[Owner, ...]:
 
 
 def _walk(roots: Mapping[str, Any]) -> Iterator[tuple[str, torch.Tensor]]:
+    for name, value in reachable(roots):
+        if (
+            isinstance(value, torch.Tensor)
+            and value.numel()
+            and value.layout == torch.strided
+            and value.device.type != "meta"
+        ):
+            yield name, value
+
+
+def reachable(
+    roots: Mapping[str, Any], *, enters: Callable[[Any], bool] = lambda _: True
+) -> Iterator[tuple[str, Any]]:
+    """Every object that can be reached from `roots`, once, by the shortest way there; a tensor by each of its ways.
+
+    What `enters` refuses is passed by, with all that only it holds.
+    """
     # In breadth: an object is entered once, and must not be met first at the end of a long way that stops there.
     level: list[tuple[str, Any]] = list(roots.items())
     seen: set[int] = set()
@@ -46,10 +63,10 @@ def _walk(roots: Mapping[str, Any]) -> Iterator[tuple[str, torch.Tensor]]:
         below: list[tuple[str, Any]] = []
         for name, value in level:
             if isinstance(value, torch.Tensor):
-                if value.numel() and value.layout == torch.strided and value.device.type != "meta":
-                    yield name, value
-            elif id(value) not in seen and len(seen) <= MAX_OBJECTS and _may_hold(value):
+                yield name, value
+            elif id(value) not in seen and len(seen) <= MAX_OBJECTS and _may_hold(value) and enters(value):
                 seen.add(id(value))
+                yield name, value
                 below.extend((name + suffix, item) for suffix, item in _parts(value) if _is_worth(item))
         level = below
 
@@ -61,7 +78,8 @@ _LRU_CACHE = type(functools.lru_cache(lambda: None))
 
 def _is_worth(value: Any) -> bool:
     # What the collector does not track (numbers, strings, tuples of them) holds nothing that it tracks, such as a tensor.
-    return gc.is_tracked(value)
+    # A dict of numbers is not tracked either, and may be where a program counts.
+    return gc.is_tracked(value) or type(value) is dict
 
 
 def _may_hold(value: Any) -> bool:
