@@ -27,9 +27,13 @@ torch.set_num_threads(1)
 PROGRAMS = Path(__file__).parent / "capture" / "programs.py"
 
 
-def run_program(program: Program, settings: CaptureSettings, events: list[Event]) -> Run:
+def run_program(
+    program: Program, settings: CaptureSettings, events: list[Event], *, lockstep: bool = False
+) -> Run:
+    """All stages. Lockstep, which takes longer than all of them, only where a test is about it."""
     session = Session(program, open_device("sim"), settings, Recorder(events.append))
-    run_stages(session, Experiments(after_compare=locksteps, at_the_end=run_probes))
+    closer = {"after_compare": locksteps} if lockstep else {}
+    run_stages(session, Experiments(at_the_end=run_probes, **closer))  # type: ignore[arg-type]
     assert session.recorder.directory is not None
     loaded = load_run(session.recorder.directory)
     assert loaded == session.recorder.run, "what is on disk is what was seen"
@@ -64,7 +68,13 @@ def check(tmp_path: Path, events: list[Event], device: Device) -> Callable[..., 
     """`check("name")` runs the factory of that name in programs.py; other models by their own word."""
 
     def run(
-        model: str, *, fault: str | None = None, pp: int = 256, chunk: int = 64, **options: object
+        model: str,
+        *,
+        fault: str | None = None,
+        pp: int = 256,
+        chunk: int = 64,
+        lockstep: bool = False,
+        **options: object,
     ) -> Run:
         gc.collect()
         reset()
@@ -86,6 +96,6 @@ def check(tmp_path: Path, events: list[Event], device: Device) -> Callable[..., 
             seed=settings.seed,
         )
         program = resolve(spec, workload=workload, dtype=settings.dtype, seed=0, fault=fault)
-        return run_program(program, settings, events)
+        return run_program(program, settings, events, lockstep=lockstep)
 
     return run

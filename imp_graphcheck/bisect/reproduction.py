@@ -10,7 +10,7 @@ from pathlib import Path
 from imp_graphcheck.capture.launch import run_capture
 from imp_graphcheck.capture.settings import CaptureSettings
 from imp_graphcheck.child.failure import ChildError
-from imp_graphcheck.child.process import OnEvent
+from imp_graphcheck.child.listener import OnEvent
 from imp_graphcheck.errors import UsageError
 from imp_graphcheck.record.bisection import Cause
 from imp_graphcheck.record.finding import Finding

@@ -21,7 +21,7 @@ def test_there_are_pairs() -> None:
 
 @pytest.mark.parametrize("pair", ON_SIM)
 def test_fault_fires_at_its_line(check: Check, pair: Pair) -> None:
-    run = check(pair.fault_model, probe=pair.probe)
+    run = check(pair.fault_model, probe=pair.probe, lockstep=pair.code == "GC502")
     found = [finding for finding in run.findings if finding.code == pair.code]
     assert found, [(finding.code, finding.message) for finding in run.findings]
     sites = {
@@ -37,6 +37,6 @@ def test_fault_fires_at_its_line(check: Check, pair: Pair) -> None:
 
 @pytest.mark.parametrize("pair", BY_NAME)
 def test_twin_is_silent(check: Check, pair: Pair) -> None:
-    run = check(pair.twin_model, probe=pair.probe)
+    run = check(pair.twin_model, probe=pair.probe, lockstep=pair.code == "GC502")
     assert run.findings == ()
     assert run.verdict == "clean", run.verdict_reason

@@ -7,18 +7,7 @@ import pytest
 from imp_graphcheck.faults.pairs import PAIRS
 from imp_graphcheck.record.run import Run
 
-DRAWS_LATE = pytest.mark.xfail(
-    strict=True,
-    reason="delay: on the held software GPU a generator of the program's own draws when its turn comes, with a later seed",
-)
-
-
-def _marked(twin: str) -> object:
-    name = twin.rpartition(":")[2]
-    return pytest.param(twin, id=name, marks=DRAWS_LATE if name == "DrawnBefore" else ())
-
-
-TWINS = [_marked(twin) for twin in sorted({pair.twin_model for pair in PAIRS})]
+TWINS = sorted({pair.twin_model for pair in PAIRS})
 
 
 @pytest.mark.parametrize("twin", TWINS)

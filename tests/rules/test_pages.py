@@ -69,7 +69,7 @@ def checked(check: Check, code: str, heading: str, folder: Path) -> Run:
         # A name of its own: modules of one name would be taken for each other.
         file = folder / f"{code.lower()}_{heading.lower()}.py"
         file.write_text(example.program)
-        return check(f"{file}:Program", probe=PROBED.get(code, ""))
+        return check(f"{file}:Program", probe=PROBED.get(code, ""), lockstep=code == "GC502")
     assert example.command is not None
     command, model, *options = shlex.split(example.command)
     assert command == "capture"
