@@ -96,7 +96,7 @@ BAKED = {
 
 @pytest.mark.parametrize("fault", [name for name in ENGINE_FAULTS if name.startswith("baked-")])
 def test_what_the_engine_froze(check: Check, fault: str) -> None:
-    run = check("qwen3-tiny", fault=fault, reps=0)
+    run = check("qwen3-tiny", fault=fault, reps=0, lockstep=True)
     (finding,) = [finding for finding in run.findings if finding.code == "GC502"]
     file, op = BAKED[fault]
     assert line(finding)[0] == file
@@ -113,14 +113,14 @@ def test_what_the_engine_froze(check: Check, fault: str) -> None:
 
 
 def test_a_graph_whose_memory_is_wrong_answers_rightly_when_captured_anew(check: Check) -> None:
-    run = check("qwen3-tiny", fault="skipped-first-replay", reps=0)
+    run = check("qwen3-tiny", fault="skipped-first-replay", reps=0, lockstep=True)
     assert "GC502" not in {finding.code for finding in run.findings}
     (stage,) = [stage for stage in run.stages if stage.name == "lockstep"]
     assert "a graph that is captured now answers as eager does" in stage.detail
 
 
 def test_no_stage_where_nothing_is_wrong(check: Check) -> None:
-    run = check(f"{PROGRAMS}.drift:DeviceScalar")
+    run = check(f"{PROGRAMS}.drift:DeviceScalar", lockstep=True)
     assert "lockstep" not in [stage.name for stage in run.stages]
     assert run.probes == ()
 
@@ -150,7 +150,7 @@ def test_what_is_stored_aside_is_not_blamed(ours: MakeReady) -> None:
 
 
 def test_wrong_state_behind_a_right_answer(check: Check) -> None:
-    run = check(f"{OURS}:WrongState")
+    run = check(f"{OURS}:WrongState", lockstep=True)
     (finding,) = [finding for finding in run.findings if finding.code == "GC502"]
     assert "aten.add_.Tensor" in finding.message
     assert "GC504" in {finding.code for finding in run.findings}
@@ -164,7 +164,7 @@ def test_what_the_call_changes_outside_of_its_state_is_the_same_for_all(ours: Ma
 
 
 def test_the_first_that_is_not_finite(check: Check) -> None:
-    run = check(f"{OURS}:Divides")
+    run = check(f"{OURS}:Divides", lockstep=True)
     (finding,) = [finding for finding in run.findings if finding.code == "GC503" and finding.node is not None]
     assert "aten.div.Tensor" in finding.message
     assert "32 of them not finite" in finding.message
