@@ -1,6 +1,6 @@
 """Lockstep: a call that a graph answers wrongly, operator by operator against eager. GC502, or GC503.
 
-    eager              what every operator writes; twice where eager is noisy, for how far its operators are apart
+    eager, twice       what every operator writes, and how far two eager runs are apart
     the graph          captured once more as it was captured, its operators observed; then stepped node by node for
                        the wrong call, each operator's memory looked at before the next one can use it again
     a closer look      both once more, at the first operator that differs: its inputs, its results
@@ -74,10 +74,8 @@ def lockstep(session: Session, call: Call) -> InStep:
 
 def _compared(session: Session, call: Call) -> _Judgement:
     held = Held(session.device)
-    eager = run_eagerly(session, call, held)
-    # Where eager answers the same bit for bit, its operators make no noise that an answer shows.
-    exact = call.index in session.noise and session.noise[call.index].bit_equal == 1.0
-    again = eager if exact else run_eagerly(session, call, held)
+    # Twice also where eager answers the same bit for bit: noise of an operator may be lost on the way to the answer.
+    eager, again = run_eagerly(session, call, held), run_eagerly(session, call, held)
     if first_mismatch(eager.executed, again.executed) is not None:
         return "refused", "eager runs other operators the second time", None
     first = next(each for each in session.first_calls if each.key == call.key)

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
+from imp_graphcheck.capture.reading import trace_of
 from imp_graphcheck.faults import ENGINE_FAULTS
 from imp_graphcheck.faults.pairs import PAIRS, marked_lines
 from imp_graphcheck.faults.programs import captures, drift
-from imp_graphcheck.probes.lockstep import InStep, lockstep
+from imp_graphcheck.probes.lockstep import InStep, _is_filed, lockstep
 from imp_graphcheck.record.finding import Finding
+from imp_graphcheck.record.graph import Node
 from imp_graphcheck.record.run import Run
 
 from .conftest import Ready
@@ -181,10 +183,18 @@ def test_a_program_that_will_not_is_told_of(ours: MakeReady) -> None:
 
 def test_eager_that_changes_its_operators_is_no_measure(ours: MakeReady) -> None:
     made = ours("Fickle")
-    made.session.noise.clear()  # else one eager run is enough
     found = lockstep(made.session, made.session.calls[0])
     assert (found.result.outcome, found.finding) == ("refused", None)
     assert "other operators the second time" in found.result.detail
+
+
+def test_a_node_is_told_only_if_the_replayed_graph_has_it(ready: MakeReady) -> None:
+    made = ready(f"{PROGRAMS}.drift:FrozenBias")
+    call = made.session.calls[1]
+    node = trace_of(made.session, call.key).nodes[1]
+    assert _is_filed(made.session, call, node)
+    assert not _is_filed(made.session, call, Node(index=0, kind=node.kind, name=node.name))
+    assert not _is_filed(made.session, call, Node(index=99, kind=node.kind, name=node.name))
 
 
 def test_the_program_is_left_as_it_was(ours: MakeReady) -> None:
