@@ -24,6 +24,7 @@ class ExitCode(IntEnum):
 
 VERDICT_EXIT: dict[Verdict, ExitCode] = {
     "clean": ExitCode.CLEAN,
+    "inspected": ExitCode.CLEAN,
     "findings": ExitCode.FINDINGS,
     "inconclusive": ExitCode.INCONCLUSIVE,
     "failed": ExitCode.INTERNAL,

@@ -10,10 +10,12 @@ import torch
 from imp_graphcheck.capture.recorder import Recorder
 from imp_graphcheck.capture.session import Session
 from imp_graphcheck.capture.settings import CaptureSettings
-from imp_graphcheck.capture.stages import run_stages
+from imp_graphcheck.capture.stages import Experiments, run_stages
 from imp_graphcheck.child.events import Event
 from imp_graphcheck.device import Device, open_device
 from imp_graphcheck.device.sim import current_gpu, reset
+from imp_graphcheck.probes.lockstep_stage import locksteps
+from imp_graphcheck.probes.series import run_probes
 from imp_graphcheck.record.run import Run
 from imp_graphcheck.record.store import load_run
 from imp_graphcheck.target import Program, resolve
@@ -27,7 +29,7 @@ PROGRAMS = Path(__file__).parent / "capture" / "programs.py"
 
 def run_program(program: Program, settings: CaptureSettings, events: list[Event]) -> Run:
     session = Session(program, open_device("sim"), settings, Recorder(events.append))
-    run_stages(session)
+    run_stages(session, Experiments(after_compare=locksteps, at_the_end=run_probes))
     assert session.recorder.directory is not None
     loaded = load_run(session.recorder.directory)
     assert loaded == session.recorder.run, "what is on disk is what was seen"

@@ -15,11 +15,15 @@ def _trial(session: "Session", settings: TrialSettings) -> None:
         case "as it is":
             from imp_graphcheck.capture.stages import run_stages
 
-            run_stages(session)
+            run_stages(session)  # the trial after it looks closer
         case "kept alive":
             from imp_graphcheck.bisect.kept_alive import run_kept_alive
 
             run_kept_alive(session)
+        case "stepped":
+            from imp_graphcheck.bisect.stepped import run_stepped
+
+            run_stepped(session)
         case "repeated":
             from imp_graphcheck.bisect.repeated import run_repeated
 

@@ -18,7 +18,12 @@ def concluded(bisection: Bisection, done: Sequence[Done], *, exhausted: bool) ->
     findings = _distinct([finding for run in runs for finding in run.findings])
     probes = tuple(probe for run in runs for probe in run.probes)
     causes = causes_of(findings, probes)
-    symptoms = tuple(finding for finding in findings if is_symptom(finding) and finding.severity == "error")
+    told = [cause.finding for cause in causes]
+    symptoms = tuple(
+        finding
+        for finding in findings
+        if is_symptom(finding) and finding.severity == "error" and finding not in told
+    )
     status, reason = _status(runs, causes, symptoms, probes, exhausted)
     return replace(
         bisection,

@@ -4,6 +4,7 @@ Stages after those that `capture` has too:
 
     kept alive   every call through its graph, with all memory of the capture held by pins
     fresh        if that is still wrong: a capture for each call, so that nothing of another call can be frozen in it
+    lockstep     the first wrong call operator by operator, down to the one that makes it so
     delay        the device held back, so that the host is ahead of it
     padding      other content in the padding of each call
     poison       other content in what only the pins hold, line by line: which of it matters?
@@ -25,6 +26,7 @@ from imp_graphcheck.probes.arm import Arm, run_arm
 from imp_graphcheck.probes.dead import DeadSite, dead_sites, finding_of, read_captured
 from imp_graphcheck.probes.delay import delay
 from imp_graphcheck.probes.fresh import fresh_captures
+from imp_graphcheck.probes.lockstep import lockstep
 from imp_graphcheck.probes.padding import padding
 from imp_graphcheck.probes.pin import Pins
 from imp_graphcheck.probes.poison import ONES, ZEROS, Effect, effective, filled
@@ -72,6 +74,7 @@ def _all_stages(session: Session) -> None:
     kept = _kept_alive(session, answers)
     if kept.outcome == "wrong":
         _fresh(session, answers)
+        _lockstep(session, kept)
     steady = _steady(session, answers)
     for name, probe in _AHEAD_AND_PADDED:
         if kept.outcome != "right":
@@ -135,6 +138,20 @@ def _fresh(session: Session, answers: Answers) -> None:
             arm.result("fresh", "each call is replayed from a graph that was captured for it alone"),
         )
         _require_alive(session, arm)
+
+
+def _lockstep(session: Session, kept: Arm) -> None:
+    """The first call that is wrong, down to the operator that makes it so."""
+    wrong = next((each for each in kept.wrong if each.path == "replay"), None)
+    if wrong is None:
+        return
+    with session.recorder.stage("lockstep") as notes:
+        found = lockstep(session, session.calls[wrong.call])
+        if found.finding is not None:
+            session.find(found.finding)
+        _told(session, notes, found.result)
+    if session.dead:
+        raise StageError("lockstep: the device did not survive it")
 
 
 def _poison(session: Session, kept: Answers, sites: list[DeadSite]) -> list[DeadSite]:

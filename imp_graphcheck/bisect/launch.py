@@ -13,6 +13,7 @@ from msgspec import structs
 
 from imp_graphcheck import __version__
 from imp_graphcheck.bisect.conclusion import concluded
+from imp_graphcheck.bisect.reproduction import reproduced
 from imp_graphcheck.bisect.search import Done, next_trial
 from imp_graphcheck.bisect.settings import BisectSettings
 from imp_graphcheck.bisect.trial_settings import TrialSettings
@@ -115,6 +116,23 @@ class _Search:
         exhausted = next_trial(self._base, self._done, keep_going=self._settings.keep_going) is not None
         self.bisection = concluded(self.bisection, self._done, exhausted=exhausted)
         self._save(before + time.monotonic() - started)
+        if self.bisection.causes:
+            self._reproduce(on_event)
+            self._save(before + time.monotonic() - started)
+
+    def _reproduce(self, on_event: OnEvent) -> None:
+        """One more process, which shows the first cause in a program of its own. The answer is saved already."""
+        runs = [each.run for each in self._done if each.run is not None]
+        device = runs[0].target.device
+        try:
+            found = reproduced(self.bisection.causes, runs, self.directory, device, on_event=on_event)
+        except KeyboardInterrupt:
+            self._note("interrupted while a reproduction was tried; the answer is complete without it")
+            return
+        if found is not None:
+            self.bisection = structs.replace(
+                self.bisection, reproduction=found.file, reproduction_options=found.options
+            )
 
     def clean_up(self) -> None:
         """Leave nothing behind of a search that never got going."""

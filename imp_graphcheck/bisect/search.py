@@ -21,7 +21,7 @@ def next_trial(base: TrialSettings, done: Sequence[Done], *, keep_going: bool) -
     """The settings of the next trial; None when nothing that is left to try could tell more.
 
     First the target as it is: its census names suspects before anything else is done. Where it was captured, everything is
-    kept alive next, which also tries the suspects one by one. Where a capture was refused, the other capture modes. A
+    kept alive next, which also tries the suspects one by one. A death that is not explained then is stepped to its node. Where a capture was refused, the other capture modes. A
     target that failed in none of these is run again and again, since a fault that comes and goes may yet come.
     """
     if not done:
@@ -34,6 +34,8 @@ def next_trial(base: TrialSettings, done: Sequence[Done], *, keep_going: bool) -
         return replace(base, kind="as it is", capture_mode=modes[0])
     if first.graphs and not _made(done, "kept alive"):
         return replace(base, kind="kept alive")
+    if first.graphs and not _made(done, "stepped") and (_died_unexplained(done) or keep_going):
+        return replace(base, kind="stepped")
     if first.graphs and base.repeat and not _made(done, "repeated") and (keep_going or _all_right(done)):
         return replace(base, kind="repeated")
     return None
@@ -44,6 +46,17 @@ def _all_right(done: Sequence[Done]) -> bool:
     probes = [probe for run in runs for probe in run.probes]
     findings = [finding for run in runs for finding in run.findings if finding.severity == "error"]
     return not findings and not causes_of(runs[0].findings, probes)
+
+
+def _died_unexplained(done: Sequence[Done]) -> bool:
+    """Whether a replay was the end of the device or of its process, and no cause is proven."""
+    runs = [each.run for each in done if each.run is not None]
+    findings = [finding for run in runs for finding in run.findings]
+    probes = [probe for run in runs for probe in run.probes]
+    died = any(finding.code in ("GC202", "GC209") for finding in findings) or any(
+        probe.probe == "pin" and probe.outcome == "died" for probe in probes
+    )
+    return died and not any(cause.proof for cause in causes_of(findings, probes))
 
 
 def _was_refused(run: Run) -> bool:

@@ -11,9 +11,11 @@ if TYPE_CHECKING:
 
 
 def _stages(session: "Session", _settings: CaptureSettings) -> None:
-    from imp_graphcheck.capture.stages import run_stages
+    from imp_graphcheck.capture.stages import Experiments, run_stages
+    from imp_graphcheck.probes.lockstep_stage import locksteps
+    from imp_graphcheck.probes.series import run_probes
 
-    run_stages(session)
+    run_stages(session, Experiments(after_compare=locksteps, at_the_end=run_probes))
 
 
 if __name__ == "__main__":

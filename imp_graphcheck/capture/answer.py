@@ -1,5 +1,6 @@
 """One answer of the captured arm: its place poisoned before, compared with the eager answer after."""
 
+from imp_engine.graph import CapturedGraph
 from imp_graphcheck.capture.distance import distance
 from imp_graphcheck.capture.outputs import HostOutput, still_poisoned, tensors_of
 from imp_graphcheck.capture.session import Session
@@ -13,8 +14,11 @@ def poison_output(session: Session, call: Call) -> list[int]:
     An output that lies elsewhere may be an input too (a cache updated in place), and must be left alone.
     """
     captured = session.program.runner.captured.get(call.key)
-    if captured is None:
-        return []
+    return [] if captured is None else poison_captured(session, captured)
+
+
+def poison_captured(session: Session, captured: CapturedGraph) -> list[int]:
+    """The same for the outputs of one graph, whether it is filed or not."""
     poisoned = []
     for index, tensor in enumerate(tensors_of(captured.output)):
         if tensor.numel() and session.device.owns(captured.graph, tensor):

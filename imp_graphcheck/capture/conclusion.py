@@ -7,6 +7,8 @@ from imp_graphcheck.capture.comparison import compare_with_wrong_calls
 from imp_graphcheck.capture.distance import distance
 from imp_graphcheck.capture.outputs import HostOutput
 from imp_graphcheck.capture.session import Answers, Session
+from imp_graphcheck.capture.settings import STAGES
+from imp_graphcheck.capture.words import counted
 from imp_graphcheck.checks.evidence import Contrast, missing_evidence, single_call_graphs
 from imp_graphcheck.checks.fallbacks import check_fallbacks
 from imp_graphcheck.checks.gain import check_gain
@@ -45,7 +47,7 @@ def conclude(session: Session, answers: Answers | None, failed: str | None) -> N
     missing = missing_evidence(session.comparisons, contrasts, recorder.run.replays)
     verdict, reason = _verdict(session, failed, missing)
     alone = single_call_graphs(contrasts)
-    if alone:
+    if alone and _replays(session):
         recorder.note(f"served one call each, so shown for that call only: {'; '.join(alone)}")
     recorder.update(
         verdict=verdict,
@@ -70,11 +72,22 @@ def _verdict(session: Session, failed: str | None, missing: tuple[str, ...]) -> 
         return "findings", serious[0].message
     if failed is not None:
         return "inconclusive", failed
+    graphs = session.recorder.run.graphs
+    if not _replays(session):
+        if not graphs:
+            return "inconclusive", "there is no graph to look at"
+        nodes = sum(len(graph.nodes) for graph in graphs)
+        return "inspected", f"nothing found in {counted(nodes, 'node')}; nothing was replayed"
     if missing:
         return "inconclusive", "; ".join(missing)
     replays = session.recorder.run.replays
     floor = noise_floor(session.comparisons)
     return "clean", f"{replays} replays agree with eager, at a noise floor of {floor:.3g}"
+
+
+def _replays(session: Session) -> bool:
+    """Whether the settings ask for replays at all."""
+    return STAGES.index(session.settings.until) >= STAGES.index("replay")
 
 
 def _contrasts(session: Session, answers: Answers) -> list[Contrast]:

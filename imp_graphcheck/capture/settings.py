@@ -15,6 +15,20 @@ PROBES = ("delay", "padding", "first-use")
 """What `--probe` may name, in the order in which they are run."""
 CAPTURE_MODES = ("global", "thread_local", "relaxed")
 
+STAGES = (
+    "load",
+    "prewarm",
+    "warm-up",
+    "eager",
+    "noise floor",
+    "capture",
+    "inspect",
+    "replay",
+    "compare",
+    "speed",
+)
+"""Everything that `capture` does, in order."""
+
 RUNS = "runs"
 
 _SHAPE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -22,7 +36,10 @@ _SHAPE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaptureSettings:
-    """The options of `capture`. `output` is the folder that holds `runs/`; `command` is the full command line."""
+    """The options of `capture`. `output` is the folder that holds `runs/`; `command` is the full command line.
+
+    `until` is the last stage that is run; without `replay`, nothing is replayed and the verdict says so.
+    """
 
     model: str
     pp: int = 1024
@@ -39,6 +56,7 @@ class CaptureSettings:
     probe: str = ""
     fail_on: Severity = "error"
     timeout: float = 600.0
+    until: str = STAGES[-1]
     command: tuple[str, ...] = ()
 
 
@@ -61,6 +79,7 @@ def validate(settings: CaptureSettings) -> None:
     _one_of("--capture-mode", settings.capture_mode, CAPTURE_MODES)
     _one_of("--fail-on", settings.fail_on, SEVERITIES)
     chosen_probes(settings.probe)
+    _one_of("until", settings.until, STAGES)
     _check_model(settings.model)
     _check_output(Path(settings.output))
 

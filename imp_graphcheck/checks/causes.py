@@ -35,7 +35,18 @@ def causes_of(findings: Sequence[Finding], probes: Sequence[ProbeResult]) -> tup
     ]
     causes = judged if _alone(judged) else [_masked(cause) for cause in judged]
     kept = [cause for cause in causes if cause.necessary is not False and cause.finding.severity == "error"]
+    if not kept:
+        # Where nothing says why, the operator that makes the answer wrong is the nearest to a cause.
+        kept = [_located(finding, probes) for finding in findings if _is_located(finding)][:1]
     return tuple(sorted(_folded(kept), key=lambda cause: not cause.proof))
+
+
+def _is_located(finding: Finding) -> bool:
+    return finding.code in ("GC502", "GC503") and finding.launch_site is not None
+
+
+def _located(finding: Finding, probes: Sequence[ProbeResult]) -> Cause:
+    return Cause(finding=finding, proof=tuple(probe for probe in probes if probe.probe == "lockstep")[:1])
 
 
 def ruled_out(findings: Sequence[Finding], probes: Sequence[ProbeResult]) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from imp_graphcheck.record.run import CallComparison, StateComparison
 _DRIFT = frozenset({"GC301", "GC302", "GC303", "GC304", "GC305", "GC306"})
 _WRONG = ("diverged", "nonfinite")
 
-_ORDER = ("GC1", "GC20", "GC404", "GC405", "GC3", "GC4", "GC5", "GC6")
+_ORDER = ("GC1", "GC20", "GC404", "GC405", "GC3", "GC4", "GC502", "GC5", "GC6")
 """Causes before symptoms: what a capture did, what it points at, what it lacks, what it froze; then what was seen."""
 
 

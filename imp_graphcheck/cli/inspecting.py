@@ -1,17 +1,32 @@
 """What `inspect` does with its options: words become a selection, and the selection goes to a page."""
 
 import shlex
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
+from rich.console import Console
+
+from imp_graphcheck.capture.launch import run_capture
+from imp_graphcheck.capture.settings import CaptureSettings
 from imp_graphcheck.cli.output import print_document, print_rendered
+from imp_graphcheck.cli.progress import stage_progress
 from imp_graphcheck.cli.saved_run import saved_run
 from imp_graphcheck.errors import UsageError
+from imp_graphcheck.exit_codes import VERDICT_EXIT, ExitCode
 from imp_graphcheck.record.run import Run
+from imp_graphcheck.record.store import RUN_FILE
 from imp_reports.comparison import graph_names
+from imp_reports.console import print_headline
 from imp_reports.graph_document import dot, inspect_document
 from imp_reports.graph_text import GraphPage, print_graphs
+from imp_reports.headline import next_command
 from imp_reports.selection import Selection
+from imp_reports.text import print_to_copy
+
+InspectFormat = Literal["table", "json", "dot"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,27 +42,74 @@ class Wanted:
     limit: int
 
 
-def show_graphs(word: str, wanted: Wanted, format_: Literal["table", "json", "dot"]) -> None:
+def show_graphs(word: str, wanted: Wanted, format_: InspectFormat) -> None:
     """Print the selected nodes of the run. Raises UsageError for a graph or a node that is not there."""
     run, path = saved_run(word)
+    _show(run, _page(run, wanted, path), format_, lambda console: None)
+
+
+def capture_and_show(
+    settings: CaptureSettings, wanted: Wanted, format_: InspectFormat, *, quiet: bool
+) -> ExitCode:
+    """Capture, show what was found and the selected nodes, and say what that means for the exit code."""
+    # What cannot be right in any run is said before a minute is spent on one.
+    _address(wanted.pointer)
+    _nodes(wanted.node, sys.maxsize)
+    with stage_progress(quiet=quiet) as on_event:
+        captured = run_capture(settings, on_event=on_event)
+    run, directory = captured.run, captured.directory
+    if run.graphs:
+        page = _page(run, wanted, directory)
+    else:
+        page = GraphPage(graphs=(), selection=Selection(), limit=wanted.limit, word=str(directory))
+    _show(run, page, format_, lambda console: _print_verdict(run, console))
+    if format_ == "table":
+        print_rendered(lambda console: _print_where(run, directory, console))
+    return VERDICT_EXIT[run.verdict]
+
+
+def _page(run: Run, wanted: Wanted, path: Path) -> GraphPage:
     graphs = _graphs(run, wanted.graph)
-    selection = Selection(
-        nodes=_nodes(wanted.node, max(len(run.graphs[position].nodes) for position in graphs)),
-        kernel=wanted.kernel,
-        op=wanted.op,
-        pointer=_address(wanted.pointer),
-        dead=wanted.dead,
+    return GraphPage(
+        graphs=graphs,
+        selection=Selection(
+            nodes=_nodes(wanted.node, max(len(run.graphs[position].nodes) for position in graphs)),
+            kernel=wanted.kernel,
+            op=wanted.op,
+            pointer=_address(wanted.pointer),
+            dead=wanted.dead,
+        ),
+        limit=wanted.limit,
+        word=shlex.quote(str(path)),
     )
+
+
+def _show(run: Run, page: GraphPage, format_: InspectFormat, before: Callable[[Console], None]) -> None:
     match format_:
         case "json":
-            print_document(inspect_document(run, graphs, selection))
+            print_document(inspect_document(run, page.graphs, page.selection))
         case "dot":
-            print_document(dot(run, graphs, selection).encode())
+            print_document(dot(run, page.graphs, page.selection).encode())
         case "table":
-            page = GraphPage(
-                graphs=graphs, selection=selection, limit=wanted.limit, word=shlex.quote(str(path))
-            )
-            print_rendered(lambda console: print_graphs(run, page, console))
+
+            def render(console: Console) -> None:
+                before(console)
+                print_graphs(run, page, console)
+
+            print_rendered(render)
+
+
+def _print_verdict(run: Run, console: Console) -> None:
+    print_headline(run, console)
+    console.print()
+
+
+def _print_where(run: Run, directory: Path, console: Console) -> None:
+    console.print()
+    print_to_copy(console, f"saved: {directory / RUN_FILE}")
+    following = next_command(run)
+    if following is not None:
+        print_to_copy(console, "next, " + ": ".join(following))
 
 
 def _graphs(run: Run, word: str | None) -> tuple[int, ...]:

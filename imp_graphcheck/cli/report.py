@@ -12,7 +12,9 @@ TableName = Literal["calls", "stages", "nodes", "pointers", "findings", "memory"
 
 
 def report(
-    run: Annotated[str, typer.Argument(metavar="RUN", help=RUN_HELP)] = "latest",
+    run: Annotated[
+        str, typer.Argument(metavar="RUN", help=f"{RUN_HELP} Or a bisection's directory.")
+    ] = "latest",
     format_: Annotated[
         ReportFormat, typer.Option("--format", help="What is written; table goes to stdout.")
     ] = "html",
@@ -25,7 +27,7 @@ def report(
     ] = None,
     force: Annotated[bool, typer.Option("--force", "-f", help="Overwrite the file.")] = False,
 ) -> None:
-    """Render a saved run again.
+    """Render a saved run, or a saved bisection, again.
 
     Needs neither a GPU nor torch. A page is one file that opens without a network. Files are written as
     graphcheck-ID.SUFFIX unless --output says otherwise, and the path is printed. The exit code is 0 whatever the run

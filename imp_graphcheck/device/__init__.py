@@ -1,11 +1,25 @@
 """GPUs, behind one protocol: a real one through CUDA, and a software one that runs anywhere."""
 
-from imp_graphcheck.device.protocol import Device, DeviceError, GraphUnreadableError
+from imp_graphcheck.device.protocol import (
+    Device,
+    DeviceError,
+    GraphUnreadableError,
+    StepError,
+    StepRefusedError,
+)
 from imp_graphcheck.errors import UsageError
 
 KINDS = ("cuda", "sim")
 
-__all__ = ["KINDS", "Device", "DeviceError", "GraphUnreadableError", "open_device"]
+__all__ = [
+    "KINDS",
+    "Device",
+    "DeviceError",
+    "GraphUnreadableError",
+    "StepError",
+    "StepRefusedError",
+    "open_device",
+]
 
 
 def open_device(kind: str) -> Device:

@@ -98,8 +98,8 @@ class OpTrace(TorchDispatchMode):  # type: ignore[no-untyped-call]
             after = self._position()
         known = self._known.get(func)
         if known is None:
-            known = self._known[func] = (str(func), _works(func))
-        name, works = known
+            known = self._known[func] = (str(func), works(func))
+        name, is_work = known
         self.launches.append(
             Launch(
                 op=name,
@@ -107,7 +107,7 @@ class OpTrace(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 began=self._before,
                 ended=after,
                 escaped=not capturing,
-                works=works,
+                works=is_work,
             )
         )
         self._before = after
@@ -124,9 +124,15 @@ def _on_device(value: object, device: str) -> bool:
     return False
 
 
-def _works(func: Any) -> bool:
+def allocates(func: Any) -> bool:
+    """Whether an operator makes a tensor and leaves its content to chance."""
+    return bool(func._schema.name.startswith(_ALLOCATES))
+
+
+def works(func: Any) -> bool:
+    """Whether an operator does something with the contents of tensors; a view does not, nor does an allocation."""
     schema = func._schema
-    if schema.name.startswith(_ALLOCATES) or torch.Tag.inplace_view in func.tags:
+    if allocates(func) or torch.Tag.inplace_view in func.tags:
         return False
     returns_a_view = any(result.alias_info is not None for result in schema.returns)
     return not returns_a_view or schema.is_mutable

@@ -1,6 +1,6 @@
 """What the tool needs from a GPU. Nothing above this folder says which one it is."""
 
-from collections.abc import Collection, Container, Hashable, Iterable, Sequence
+from collections.abc import Callable, Collection, Container, Hashable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import torch
 
 from imp_graphcheck.device.op_trace import Launch
+from imp_graphcheck.device.place import Place
 from imp_graphcheck.record.graph import GraphTrace
 from imp_graphcheck.record.memory import Allocation
 from imp_graphcheck.record.site import Site
@@ -18,6 +19,26 @@ class GraphUnreadableError(RuntimeError):
 
     The message is one sentence for the reader. Nothing is wrong with the program under test because of it.
     """
+
+
+class StepRefusedError(RuntimeError):
+    """A graph cannot be replayed node by node. The message is one sentence that says which node is in the way.
+
+    Nothing is wrong with the program under test because of it.
+    """
+
+
+class StepError(RuntimeError):
+    """The device did not complete a node that was launched alone. Its cause is what the device said."""
+
+    def __init__(self, node: int, kernel: str, error: BaseException) -> None:
+        first_line = next(iter(str(error).splitlines()), "") or type(error).__name__
+        super().__init__(f"node {node} {kernel}: {first_line}")
+        self.node = node
+        self.kernel = kernel
+
+
+def _nothing(_: int) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +135,40 @@ class Device(Protocol):
         `launches` are the operators that were called during the capture, for the `op` and launching line of each node.
         Never called while a stream captures. Launches nothing. Raises GraphUnreadableError.
         """
+        ...
+
+    def step(
+        self,
+        graph: Any,
+        on_node: Callable[[int], None] = _nothing,
+        *,
+        before: Callable[[int], None] = _nothing,
+    ) -> None:
+        """Replay a captured graph on the current stream, one node at a time, in launch order, waiting after each.
+
+        `before` is told the index of a node, as `read_graph` counts them, right before it is launched, since the
+        launch may be the end of the process; `on_node` when it is complete. A node without work of its own (an
+        event, a child graph, whose nodes follow) is announced and launches nothing. What torch does around a
+        replay, which is to set the counters of random generators, is not done.
+
+        Never called while a stream captures. Raises StepError at a node that the device does not complete, and
+        StepRefusedError where a node cannot be launched alone, if possible before the first one was.
+        """
+        ...
+
+    def nodes_of(self, graph: Any, launches: Sequence[Launch]) -> list[range]:
+        """The nodes that each operator of a capture made, as `read_graph` counts them, which was called before.
+
+        The range of one that made none is empty, and begins where its nodes would have been.
+        """
+        ...
+
+    def tensor_at(self, place: Place) -> torch.Tensor:
+        """A tensor over device memory that somebody else owns, and that stays mapped as long as it is used."""
+        ...
+
+    def apart(self) -> AbstractContextManager[None]:
+        """While active, what is allocated takes no block out of the program's memory pools."""
         ...
 
     def allocations(self, generations: Collection[int]) -> dict[int, Allocation]:

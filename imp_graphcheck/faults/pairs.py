@@ -173,6 +173,7 @@ PAIRS: tuple[Pair, ...] = (
     Pair(
         code="GC306", module="drift", fault="FrozenScalar", twin="KeyedBranch", lines=(("launch", "scalar"),)
     ),
+    Pair(code="GC502", module="drift", fault="FrozenBias", twin="DeviceBias", lines=(("launch", "bias"),)),
     Pair(
         code="GC402",
         module="padded",

@@ -46,7 +46,8 @@ class Bisection(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     `settings` are the options of `capture` that every trial was run with. `sufficient`: with all causes mended at once the
     answers were right; None where that was not tried. `symptoms` are findings that follow from the causes, `noticed` are
     warnings that are no cause.
-    `reproduction` is the file of a standalone program that shows the first cause, where one was made and did.
+    `reproduction` is the file of a standalone program that shows the first cause, where one was made and did, with
+    `reproduction_options` of `capture`.
     """
 
     schema_version: int = BISECTION_VERSION
@@ -67,6 +68,7 @@ class Bisection(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     trials: tuple[Trial, ...] = ()
     seconds: float = 0.0
     reproduction: str | None = None
+    reproduction_options: str = ""
     notes: tuple[str, ...] = ()
 
 

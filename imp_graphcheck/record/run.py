@@ -13,7 +13,8 @@ SCHEMA_VERSION = 2
 """2: nodes have parameters and name their launching line by index; `memory` is new."""
 
 StageStatus = Literal["ok", "failed", "skipped", "died", "interrupted"]
-Verdict = Literal["clean", "findings", "inconclusive", "failed", "interrupted", "running"]
+Verdict = Literal["clean", "inspected", "findings", "inconclusive", "failed", "interrupted", "running"]
+"""`inspected`: the graphs were looked at, nothing was found, and nothing was replayed."""
 Agreement = Literal["identical", "noise", "diverged", "nonfinite"]
 
 

@@ -176,6 +176,13 @@ _ALL = (
         "is frozen; keep it in a device tensor, or put it into the graph key",
     ),
     Rule(
+        code="GC502",
+        title="first diverging operation",
+        meaning="Run operator by operator beside eager, the graph is right up to here, and wrong from here on.",
+        remedy="with equal inputs, look for a number or a shape that this line takes from the host: it is frozen; with "
+        "other inputs, for the tensor that the message names: the graph reads another one",
+    ),
+    Rule(
         code="GC503",
         title="NaN or infinity appears under replay",
         meaning="Eager execution of the same call is finite there.",

@@ -1,14 +1,11 @@
 """The arguments of a node, in as few words as they need: pointers by the name of what they point at, numbers as numbers."""
 
-import struct
-
 from imp_graphcheck.record.graph import GraphTrace, Node, Param, Pointer
+from imp_graphcheck.record.word import number_of
 from imp_reports.ownership import DEAD, Memory, owner, standing
 
 _ACCESS_WORDS = {"read": "reads", "write": "writes", "readwrite": "updates", "unknown": "touches"}
 
-_LARGEST_PLAUSIBLE = 1 << 48
-_LARGEST_PLAUSIBLE_SHORT = 1 << 24
 _LONGEST_SCALAR = 8
 
 
@@ -32,19 +29,7 @@ def scalar(param: Param) -> str:
     data = bytes.fromhex(param.data)
     if len(data) > _LONGEST_SCALAR:
         return f"{len(data)} bytes"
-    return number_of(data)
-
-
-def number_of(word: bytes) -> str:
-    """What makes no sensible integer was a floating-point number."""
-    if not word:
-        return "nothing"
-    integer = int.from_bytes(word, "little", signed=True)
-    if len(word) == 8 and abs(integer) > _LARGEST_PLAUSIBLE:
-        return f"{struct.unpack('<d', word)[0]:g}"
-    if len(word) == 4 and abs(integer) > _LARGEST_PLAUSIBLE_SHORT:
-        return f"{struct.unpack('<f', word)[0]:g}"
-    return str(integer)
+    return number_of(data) if data else "nothing"
 
 
 def _param(param: Param, graph: GraphTrace, memory: Memory) -> str:

@@ -1,16 +1,16 @@
 """A bisection on a terminal, or in a pipe: the cause first, then its proof, then what it took."""
 
-import shlex
 from pathlib import Path
 
 from rich.console import Console
 
 from imp_graphcheck.record.bisection import Bisection, Cause
-from imp_graphcheck.record.probe import ProbeResult
 from imp_graphcheck.record.site import Site
+from imp_reports.bisection_words import next_commands, outcome, summary
 from imp_reports.headline import cause as told
 from imp_reports.page.excerpts import Sources
-from imp_reports.text import count, number, place, print_line, print_table, print_title, print_to_copy
+from imp_reports.sites import sites_of
+from imp_reports.text import place, print_line, print_table, print_title, print_to_copy
 
 _STYLES = {
     "found": "bold red",
@@ -23,7 +23,7 @@ _STYLES = {
 
 def print_bisection(bisection: Bisection, directory: Path, console: Console) -> None:
     """Print all of `bisection`, which is saved in `directory`."""
-    print_line(console, (bisection.status.upper(), _STYLES[bisection.status]), "  ", _summary(bisection))
+    print_line(console, (bisection.status.upper(), _STYLES[bisection.status]), "  ", summary(bisection))
     sources = Sources((Path.cwd(),), bisection.started_at)
     for index, cause in enumerate(bisection.causes):
         if index == 1:
@@ -39,24 +39,8 @@ def print_bisection(bisection: Bisection, directory: Path, console: Console) -> 
     _print_trials(bisection, console)
     console.print()
     print_to_copy(console, f"saved: {directory / 'bisection.json'}")
-    if bisection.reproduction is not None:
-        where = shlex.quote(str(directory / bisection.reproduction))
-        print_to_copy(console, f"reproduction: imp-graphcheck capture {where}:target")
-    if bisection.status == "interrupted":
-        print_to_copy(console, f"to go on: imp-graphcheck bisect --resume {shlex.quote(str(directory))}")
-
-
-def _summary(bisection: Bisection) -> str:
-    subject = "" if bisection.target is None else f"{bisection.target.name} on {bisection.target.device}: "
-    effort = f"{count(len(bisection.trials), 'process', 'processes')}, {bisection.seconds:.0f} s"
-    if bisection.status != "found":
-        return f"{subject}{effort}"
-    proven = sum(bool(cause.proof) for cause in bisection.causes)
-    how = "proven" if proven == len(bisection.causes) else f"{proven} of them proven"
-    together = {True: ", mending all makes it right", False: ", mending all is not enough", None: ""}
-    return (
-        f"{subject}{count(len(bisection.causes), 'cause')}, {how}{together[bisection.sufficient]} ({effort})"
-    )
+    for word, command in next_commands(bisection, directory):
+        print_to_copy(console, f"{word}: {command}")
 
 
 def _print_cause(cause: Cause, sources: Sources, console: Console) -> None:
@@ -72,17 +56,12 @@ def _print_cause(cause: Cause, sources: Sources, console: Console) -> None:
     ):
         if value is not None:
             print_line(console, (f"  {word:<10}", "dim"), value)
-    for word, site in (
-        ("allocated", finding.allocation_site),
-        ("freed", finding.free_site),
-        ("launched", finding.launch_site),
-    ):
-        if site is not None:
-            _print_site(word, site, sources, console)
+    for word, site in sites_of(finding):
+        _print_site(word, site, sources, console)
     for consequence in finding.consequences:
         print_line(console, ("  then      ", "dim"), consequence)
     for probe in cause.proof:
-        print_line(console, ("  proof     ", "dim"), f"{_outcome(probe)}: {probe.intervention}")
+        print_line(console, ("  proof     ", "dim"), f"{outcome(probe)}: {probe.intervention}")
 
 
 def _print_site(word: str, site: Site, sources: Sources, console: Console) -> None:
@@ -90,15 +69,6 @@ def _print_site(word: str, site: Site, sources: Sources, console: Console) -> No
     for line in sources.around(site).lines:
         mark = ">" if line.hit else " "
         print_line(console, (f"      {mark} {line.number:>5}  {line.text}", "" if line.hit else "dim"))
-
-
-def _outcome(probe: ProbeResult) -> str:
-    if probe.outcome == "wrong" and probe.wrong_calls:
-        worst = "" if probe.max_abs_delta is None else f", max |delta| {number(probe.max_abs_delta)}"
-        return f"{probe.wrong_calls} of {probe.calls} calls wrong{worst}"
-    if probe.outcome == "wrong":
-        return probe.detail or "wrong"
-    return f"{probe.outcome}, {probe.detail}" if probe.detail else probe.outcome
 
 
 def _print_tried(bisection: Bisection, console: Console) -> None:

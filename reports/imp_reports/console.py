@@ -42,7 +42,7 @@ _STATUS_WORDS = {
 
 def print_run(run: Run, directory: Path, console: Console) -> None:
     """Print all of `run`, which is saved in `directory`."""
-    _print_headline(run, console)
+    print_headline(run, console)
     _print_stages(run, console)
     _print_graphs(run, console)
     print_calls(run, console)
@@ -55,12 +55,13 @@ def print_run(run: Run, directory: Path, console: Console) -> None:
     print_to_copy(console, f"saved: {directory / 'run.json'}")
     for word, reader in readers(run, directory):
         print_to_copy(console, f"{word}: {reader}")
-    command = next_command(run)
-    if command is not None:
-        print_to_copy(console, f"next, {command}")
+    following = next_command(run)
+    if following is not None:
+        print_to_copy(console, "next, " + ": ".join(following))
 
 
-def _print_headline(run: Run, console: Console) -> None:
+def print_headline(run: Run, console: Console) -> None:
+    """The verdict, then every finding."""
     print_line(console, (run.verdict.upper(), VERDICT_STYLES[run.verdict]), "  ", summary(run))
     findings = by_severity(run.findings)
     if not findings and run.verdict_reason:

@@ -39,6 +39,11 @@ class Rendering:
     roots: Sequence[Path] = ()
     table: TableName = "findings"
 
+    @property
+    def titles(self) -> dict[str, str]:
+        """What each rule is called."""
+        return {code: rule.title for code, rule in self.rules.items()}
+
 
 def rendered(run: Run, name: FileFormat, rendering: Rendering) -> bytes:
     """`run` as a file."""
@@ -49,8 +54,9 @@ def _html(run: Run, rendering: Rendering) -> bytes:
     from imp_reports.page import render_page
     from imp_reports.page.excerpts import Sources
 
-    titles = {code: rule.title for code, rule in rendering.rules.items()}
-    return render_page(run, titles=titles, sources=Sources(rendering.roots, run.started_at)).encode()
+    return render_page(
+        run, titles=rendering.titles, sources=Sources(rendering.roots, run.started_at)
+    ).encode()
 
 
 def _json(run: Run, _rendering: Rendering) -> bytes:
@@ -58,10 +64,9 @@ def _json(run: Run, _rendering: Rendering) -> bytes:
 
 
 def _csv(run: Run, rendering: Rendering) -> bytes:
-    from imp_reports.tables import table
+    from imp_reports.csv_file import csv_file
 
-    text: str = table(run, rendering.table).to_csv(index=False, lineterminator="\n")
-    return text.encode()
+    return csv_file(run, rendering.table)
 
 
 def _parquet(run: Run, rendering: Rendering) -> bytes:

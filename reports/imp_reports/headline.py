@@ -12,6 +12,7 @@ from imp_reports.text import count, place
 
 VERDICT_STYLES = {
     "clean": "bold green",
+    "inspected": "bold cyan",
     "findings": "bold red",
     "inconclusive": "bold yellow",
     "interrupted": "bold yellow",
@@ -45,19 +46,22 @@ def cause(finding: Finding) -> str:
     return "; ".join((finding.message.rstrip("."), *places))
 
 
-def next_command(run: Run) -> str | None:
-    """The command that makes sense after this run, with the reason, or None."""
+def next_command(run: Run) -> tuple[str, str] | None:
+    """The command that makes sense after this run, after the reason for it, or None."""
     command = shlex.join(run.command)
     match run.verdict:
         case "findings":
-            faultless = _without(run.command, "--fault")
+            faultless = without_option(run.command, "--fault")
             if faultless != run.command:
-                return f"without the fault: {shlex.join(faultless)}"
-            return f"after the change: {command}"
+                return "without the fault", shlex.join(faultless)
+            return "after the change", command
         case "interrupted" | "failed":
-            return f"to start over: {command}"
+            return "to start over", command
+        case "inspected":
+            return "to replay them too", shlex.join(_as_capture(run.command))
         case "clean" if run.target.device == "sim":
-            return f"on a machine with an NVIDIA GPU: {shlex.join((*_without(run.command, '--device'), '--device', 'cuda'))}"
+            on_a_card = (*without_option(run.command, "--device"), "--device", "cuda")
+            return "on a machine with an NVIDIA GPU", shlex.join(on_a_card)
     return None
 
 
@@ -74,6 +78,9 @@ def readers(run: Run, directory: Path) -> tuple[tuple[str, str], ...]:
 
 
 def _evidence(run: Run) -> str:
+    if run.verdict == "inspected":
+        nodes = sum(len(graph.nodes) for graph in run.graphs)
+        return f"{count(nodes, 'node')} in {count(len(run.graphs), 'graph')}, nothing replayed"
     replays = f"{count(run.replays, 'replay')} of {count(len(run.graphs), 'graph')}"
     compared = len(run.calls)
     if not compared:
@@ -86,7 +93,14 @@ def _evidence(run: Run) -> str:
     return f"{replays}, {count(compared, 'compared call')} equal to eager {how}"
 
 
-def _without(command: tuple[str, ...], option: str) -> tuple[str, ...]:
+def _as_capture(command: tuple[str, ...]) -> tuple[str, ...]:
+    """`inspect MODEL ...` as `capture MODEL ...`, without the options that only `inspect` has."""
+    for option in ("--graph", "--node", "--kernel", "--op", "--pointer", "--limit", "--format"):
+        command = without_option(command, option)
+    return (*command[:1], "capture", *(word for word in command[2:] if word != "--dead"))
+
+
+def without_option(command: tuple[str, ...], option: str) -> tuple[str, ...]:
     """`command` without `option VALUE` and `option=VALUE`."""
     before = ("", *command)
     return tuple(

@@ -8,17 +8,22 @@ from xml.etree import ElementTree as Xml
 from imp_graphcheck.record.finding import Finding
 from imp_graphcheck.record.run import CallComparison, Run, Verdict
 from imp_reports.fold import AGREEING
-from imp_reports.headline import by_severity, cause
+from imp_reports.headline import by_severity, cause, summary
+from imp_reports.sites import sites_of
 from imp_reports.text import number, place, visible
 
 _VERDICT_OUTCOME: dict[Verdict, str | None] = {
     "clean": None,
+    "inspected": None,
     "findings": "failure",
     "inconclusive": "skipped",
     "failed": "error",
     "interrupted": "error",
     "running": "error",
 }
+
+_COUNTS = {"tests": None, "failures": "failure", "errors": "error", "skipped": "skipped"}
+"""What a suite counts, and the element that makes a case count."""
 
 
 def junit(run: Run) -> bytes:
@@ -27,6 +32,8 @@ def junit(run: Run) -> bytes:
     _suite(suites, run, "verdict", [_verdict_case(run)])
     _suite(suites, run, "calls", [_call_case(run, call) for call in run.calls])
     _suite(suites, run, "findings", [_finding_case(finding) for finding in by_severity(run.findings)])
+    for name in _COUNTS:
+        suites.set(name, str(sum(int(suite.get(name, "0")) for suite in suites)))
     Xml.indent(suites)
     document: bytes = Xml.tostring(suites, encoding="utf-8", xml_declaration=True)
     return document + b"\n"
@@ -34,10 +41,10 @@ def junit(run: Run) -> bytes:
 
 def _suite(suites: Xml.Element, run: Run, name: str, cases: list[Xml.Element]) -> None:
     counts = {
-        outcome: str(sum(case.find(tag) is not None for case in cases))
-        for outcome, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped"))
+        outcome: str(sum(tag is None or case.find(tag) is not None for case in cases))
+        for outcome, tag in _COUNTS.items()
     }
-    about = {"name": name, "tests": str(len(cases)), "timestamp": visible(run.started_at)}
+    about = {"name": name, "timestamp": visible(run.started_at)}
     suite = Xml.SubElement(suites, "testsuite", {**about, **counts})
     suite.extend(cases)
 
@@ -59,7 +66,19 @@ def _verdict_case(run: Run) -> Xml.Element:
     outcome = _VERDICT_OUTCOME[run.verdict]
     if outcome is None:
         return case
-    return _outcome(case, outcome, f"{run.verdict}: {run.verdict_reason}")
+    return _outcome(
+        case, outcome, f"{run.verdict}: {run.verdict_reason}", "\n".join(map(visible, _first_lines(run)))
+    )
+
+
+def _first_lines(run: Run) -> tuple[str, ...]:
+    """What a terminal shows first: the verdict, its cause, and what to do."""
+    verdict = f"{run.verdict.upper()}  {summary(run)}"
+    if not run.findings:
+        return tuple(filter(None, (verdict, run.verdict_reason)))
+    worst = by_severity(run.findings)[0]
+    do = (f"do: {worst.remedy}",) if worst.remedy else ()
+    return (verdict, f"{worst.code} {worst.severity} {worst.confidence}  {cause(worst)}", *do)
 
 
 def _call_case(run: Run, call: CallComparison) -> Xml.Element:
@@ -89,15 +108,7 @@ def _finding_case(finding: Finding) -> Xml.Element:
     text = "\n".join(
         [
             *([f"do: {finding.remedy}"] if finding.remedy else []),
-            *(
-                f"{word} {place(site)} {site.function}()"
-                for word, site in (
-                    ("allocated", finding.allocation_site),
-                    ("freed", finding.free_site),
-                    ("launched", finding.launch_site),
-                )
-                if site is not None
-            ),
+            *(f"{word} {place(site)} {site.function}()" for word, site in sites_of(finding)),
             *(f"then {consequence}" for consequence in finding.consequences),
         ]
     )

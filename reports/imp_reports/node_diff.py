@@ -11,7 +11,8 @@ from itertools import zip_longest
 from typing import Literal
 
 from imp_graphcheck.record.graph import GraphTrace, Node, Param, Pointer
-from imp_reports.arguments import number_of, pointers_of
+from imp_graphcheck.record.word import number_of
+from imp_reports.arguments import pointers_of
 from imp_reports.ownership import Memory, owner, standing
 from imp_reports.text import size
 

@@ -18,6 +18,7 @@ from imp_graphcheck.record.run import Run
 from imp_graphcheck.record.site import Site
 from imp_reports.headline import by_severity
 from imp_reports.rule_text import Rules
+from imp_reports.sites import sites_of
 from imp_reports.text import visible
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -70,9 +71,9 @@ def _rule(code: str, rules: Rules) -> Json:
 
 def _invocation(run: Run) -> Json:
     """A run that proved nothing, or did not end, must not look like one that found nothing."""
-    ended = run.verdict in ("clean", "findings", "inconclusive")
+    ended = run.verdict in ("clean", "inspected", "findings", "inconclusive")
     invocation: Json = {"commandLine": visible(shlex.join(run.command)), "executionSuccessful": ended}
-    if run.verdict not in ("clean", "findings"):
+    if run.verdict not in ("clean", "inspected", "findings"):
         text = f"{run.verdict}: {run.verdict_reason or 'no reason is recorded'}"
         level = "warning" if run.verdict == "inconclusive" else "error"
         invocation["toolExecutionNotifications"] = [{"level": level, "message": {"text": visible(text)}}]
@@ -80,15 +81,7 @@ def _invocation(run: Run) -> Json:
 
 
 def _result(finding: Finding, rule_index: int, seen: Counter[str], roots: Sequence[Path]) -> Json:
-    sites = [
-        (word, site)
-        for word, site in (
-            ("allocated", finding.allocation_site),
-            ("freed", finding.free_site),
-            ("launched", finding.launch_site),
-        )
-        if site is not None
-    ]
+    sites = sites_of(finding)
     result: Json = {
         "ruleId": finding.code,
         "ruleIndex": rule_index,
@@ -118,7 +111,7 @@ def _message(finding: Finding) -> str:
     return visible(". ".join(parts) + ".")
 
 
-def _main_location(finding: Finding, sites: list[tuple[str, Site]], roots: Sequence[Path]) -> Json:
+def _main_location(finding: Finding, sites: Sequence[tuple[str, Site]], roots: Sequence[Path]) -> Json:
     if sites:
         return _location(*sites[0], roots)
     name = visible(finding.graph or "the program")

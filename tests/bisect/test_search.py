@@ -6,7 +6,9 @@ from imp_graphcheck.bisect.search import Done, next_trial
 from imp_graphcheck.bisect.trial_settings import TrialSettings
 from imp_graphcheck.record.finding import Finding
 from imp_graphcheck.record.graph import GraphTrace
+from imp_graphcheck.record.probe import ProbeResult
 from imp_graphcheck.record.run import Run, Target
+from imp_graphcheck.record.site import Site
 
 BASE = TrialSettings(model="model", repeat=10)
 GRAPH = GraphTrace(key="key", nodes=(), capture_seconds=0.0, pool_bytes=None)
@@ -14,9 +16,19 @@ AS_IT_IS = replace(BASE, kind="as it is")
 KEPT = replace(BASE, kind="kept alive")
 
 
-def run(*codes: str, graphs: tuple[GraphTrace, ...] = (GRAPH,), verdict: str = "clean") -> Run:
+AT = Site(file="program.py", line=1, function="allocate")
+PROOF = ProbeResult(probe="poison", intervention="", outcome="wrong", sites=(AT,))
+
+
+def run(
+    *codes: str,
+    graphs: tuple[GraphTrace, ...] = (GRAPH,),
+    verdict: str = "clean",
+    probes: tuple[ProbeResult, ...] = (),
+) -> Run:
     findings = tuple(
-        Finding(code=code, severity="error", confidence="confirmed", message=code) for code in codes
+        Finding(code=code, severity="error", confidence="confirmed", message=code, allocation_site=AT)
+        for code in codes
     )
     return Run(
         id="run",
@@ -28,6 +40,7 @@ def run(*codes: str, graphs: tuple[GraphTrace, ...] = (GRAPH,), verdict: str = "
         verdict=verdict,  # type: ignore[arg-type]
         graphs=graphs,
         findings=findings,
+        probes=probes,
     )
 
 
@@ -42,7 +55,10 @@ def test_first_as_it_is_then_kept_alive() -> None:
 
 
 def test_two_processes_for_a_cause_that_was_found() -> None:
-    assert after(Done(settings=AS_IT_IS, run=run("GC202")), Done(settings=KEPT, run=run())) is None
+    assert (
+        after(Done(settings=AS_IT_IS, run=run("GC202")), Done(settings=KEPT, run=run(probes=(PROOF,))))
+        is None
+    )
 
 
 def test_what_never_failed_is_run_again_and_again() -> None:
@@ -67,5 +83,15 @@ def test_nothing_follows_a_first_trial_without_a_record() -> None:
 
 
 def test_keep_going_repeats_what_was_explained() -> None:
-    done = (Done(settings=AS_IT_IS, run=run("GC202")), Done(settings=KEPT, run=run()))
-    assert after(*done, keep_going=True) == ("repeated", "global")
+    done = (Done(settings=AS_IT_IS, run=run("GC202")), Done(settings=KEPT, run=run(probes=(PROOF,))))
+    assert after(*done, keep_going=True) == ("stepped", "global")
+    stepped = Done(settings=replace(BASE, kind="stepped"), run=run())
+    assert after(*done, stepped, keep_going=True) == ("repeated", "global")
+
+
+def test_a_death_without_a_proven_cause_is_stepped_to_its_node() -> None:
+    died = Done(settings=AS_IT_IS, run=run("GC209"))
+    assert after(died, Done(settings=KEPT, run=run())) == ("stepped", "global")
+    pinned = ProbeResult(probe="pin", intervention="", outcome="died")
+    alive = Done(settings=AS_IT_IS, run=run())
+    assert after(alive, Done(settings=KEPT, run=run(probes=(pinned,)))) == ("stepped", "global")

@@ -46,6 +46,13 @@ def test_an_illegal_access_in_two_processes(run: Command, tmp_path: Path) -> Non
     assert outcomes == {"pin": "right", "canary": "wrong", "unmap": "died"}
     saved = tmp_path / ".graphcheck" / "bisections" / "latest" / "bisection.json"
     assert json.loads(saved.read_bytes()) == found
+    script = saved.parent / found["reproduction"]
+    assert len(script.read_text().splitlines()) <= 60
+    shown = run(
+        "capture", f"{script}:target", *found["reproduction_options"].split(), "-q", "--format", "json"
+    )
+    assert shown.returncode == ExitCode.FINDINGS
+    assert json.loads(shown.stdout)["findings"][0]["code"] == "GC202"
     for trial in found["trials"]:
         assert (saved.parent / trial["run"] / "run.json").is_file()
 

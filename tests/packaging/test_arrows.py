@@ -17,6 +17,11 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "imp_graphcheck/rules": ("imp_graphcheck.rules", "imp_graphcheck.record"),
     "imp_graphcheck/checks": ("imp_graphcheck.checks", "imp_graphcheck.rules", "imp_graphcheck.record"),
     "imp_graphcheck/child": ("imp_graphcheck.child", "imp_graphcheck.record", "imp_graphcheck.exit_codes"),
+    "imp_graphcheck/faults": (
+        "imp_graphcheck.faults",
+        "imp_graphcheck.errors",
+        "imp_engine",
+    ),
     "imp_graphcheck/device": ("imp_graphcheck.device", "imp_graphcheck.record", "imp_graphcheck.errors"),
 }
 """Which of our packages the modules of a room may import."""

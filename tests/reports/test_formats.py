@@ -10,10 +10,12 @@ from xml.etree import ElementTree as Xml
 import pandas
 import pytest
 from msgspec.structs import fields, replace
+from rich.console import Console
 
 from imp_graphcheck.record.run import CallComparison, Run
 from imp_graphcheck.record.store import encode_run
 from imp_graphcheck.rules import RULES
+from imp_reports.console import print_headline
 from imp_reports.formats import FILE_FORMATS, SUFFIXES, FileFormat, Rendering, rendered
 from imp_reports.markdown import markdown
 from imp_reports.sarif import BASE, FINGERPRINT
@@ -157,9 +159,33 @@ class TestJunit:
             ("calls", len(run.calls)),
             ("findings", len(run.findings)),
         ]
-        for suite in suites:
-            assert suite.get("tests") == str(len(suite))
-            assert suite.get("failures") == str(len(suite.findall("testcase/failure")))
+        for suite in (suites, *suites):
+            for count, element in (
+                ("tests", "testcase"),
+                ("failures", "testcase/failure"),
+                ("errors", "testcase/error"),
+                ("skipped", "testcase/skipped"),
+            ):
+                assert suite.get(count) == str(len(suite.findall(f".//{element}"))), (
+                    suite.get("name"),
+                    count,
+                )
+
+    def test_a_failure_carries_the_verdict_the_cause_and_what_to_do(self) -> None:
+        file = StringIO()
+        print_headline(BROKEN, Console(file=file, width=400))
+        terminal = [" ".join(line.split()) for line in file.getvalue().splitlines()[:3]]
+
+        (failure,) = Xml.fromstring(as_bytes(BROKEN, "junit")).findall(
+            "testsuite[@name='verdict']/testcase/failure"
+        )
+
+        assert [" ".join(line.split()) for line in (failure.text or "").splitlines()] == terminal
+        (found,) = Xml.fromstring(as_bytes(BROKEN, "junit")).findall(
+            "testsuite[@name='findings']/testcase/failure"
+        )
+        assert FREED.message in found.attrib["message"]
+        assert (found.text or "").splitlines()[0] == f"do: {FREED.remedy}"
 
     def test_calls_that_differ_fail(self) -> None:
         run = large(2, compared=6)

@@ -9,7 +9,8 @@ from rich.console import Console
 
 from imp_graphcheck.record.graph import Param
 from imp_graphcheck.record.run import Run
-from imp_reports.arguments import number_of, scalars
+from imp_graphcheck.record.word import number_of
+from imp_reports.arguments import scalars
 from imp_reports.graph_document import dot, inspect_document
 from imp_reports.graph_groups import ranges
 from imp_reports.graph_text import GraphPage, print_graphs
@@ -170,7 +171,6 @@ def test_ranges(numbers: tuple[int, ...], text: str) -> None:
         ("0000000000000840", "3"),
         ("0000803f", "1"),
         ("01", "1"),
-        ("", "nothing"),
     ],
 )
 def test_numbers_are_written_as_their_author_would(word: str, text: str) -> None:
@@ -181,6 +181,10 @@ def test_many_bytes_are_told_by_their_number() -> None:
     node = replace(GRAPH.nodes[0], params=(Param(name="table", data="00" * 24),))
 
     assert scalars(node) == {"table": "24 bytes"}
+
+
+def test_no_bytes_are_no_zero() -> None:
+    assert scalars(replace(GRAPH.nodes[0], params=(Param(name="gone", data=""),))) == {"gone": "nothing"}
 
 
 def test_standing_of_memory() -> None:

@@ -1,12 +1,11 @@
 """The HTML page: whole, safe, small, and its numbers are those of the record."""
 
 import json
+import math
 import re
 import time
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 import pytest
 from msgspec.structs import replace
@@ -22,6 +21,7 @@ from imp_reports.page.facts import resolved
 from imp_reports.page.memory_map import MAX_COLUMNS, memory_map
 from imp_reports.page.view import MAX_CALLS, MAX_MAPS
 from tests.reports.large import HOSTILE, calls, hostile, large
+from tests.reports.page_reader import Reader
 from tests.reports.runs import BROKEN, CALL, CLEAN, GRAPH
 
 NOWHERE = Sources((), "")
@@ -32,39 +32,6 @@ BUDGET = 500_000
 
 def page_of(run: Run, sources: Sources = NOWHERE) -> str:
     return render_page(run, titles={"GC202": "graph points at unmapped memory"}, sources=sources)
-
-
-class Reader(HTMLParser):
-    """Numbers with their places, elements that were opened, and the text that a reader sees."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.facts: dict[str, str] = {}
-        self.counts: dict[str, str] = {}
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.text: list[str] = []
-        self._open: list[str] = []
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        held = dict(attrs)
-        self.elements.append((tag, held))
-        self._open.append(tag)
-        for place, into in (("data-run", self.facts), ("data-count", self.counts)):
-            if held.get(place) is not None:
-                into[unquote(str(held[place]))] = str(held["value"])
-
-    def handle_data(self, data: str) -> None:
-        if self._open and self._open[-1] not in ("script", "style"):
-            self.text.append(data)
-
-    def handle_endtag(self, tag: str) -> None:
-        while self._open and self._open.pop() != tag:
-            pass
-
-    @property
-    def shown(self) -> str:
-        return " ".join("".join(self.text).split())
 
 
 @pytest.mark.parametrize(
@@ -91,6 +58,29 @@ def test_every_call_that_differs_has_its_numbers() -> None:
     for n in odd:
         assert json.loads(read.facts[f"/calls/{n}/max_abs_delta"]) == run.calls[n].max_abs_delta
         assert json.loads(read.facts[f"/calls/{n}/nan_count"]) == run.calls[n].nan_count
+
+
+def test_dots_and_floor_of_the_page_lie_where_the_document_says() -> None:
+    run = replace(CLEAN, calls=calls(60))
+    document = json.loads(encode_run(run))["calls"]
+    page = page_of(run).split("<h2>Captured against eager")[1].split("<h2>")[0]
+    scale = {label: float(y) for y, label in re.findall(r'top:([\d.]+)%">([^<]+)<', page)}
+    ticks = sorted((math.log10(float(label)), y) for label, y in scale.items() if label.startswith("1e"))
+    (low, bottom), (high, top) = ticks[0], ticks[-1]
+
+    def height(value: float) -> float:
+        return bottom + (top - bottom) * (math.log10(value) - low) / (high - low) if value else scale["0"]
+
+    dots = {int(x): float(y) for x, y in re.findall(r"M(\d+) ([\d.]+)h0", page)}
+    (floor,) = re.findall(r'<path class="floor" d="([^"]+)"', page)
+    steps = [float(y) for y in re.findall(r"V([\d.]+)h1", floor)]
+
+    assert sorted(dots) == list(range(len(document)))
+    assert len(steps) == len(document)
+    for n, call in enumerate(document):
+        value, noise = call["max_abs_delta"], call["noise_max_abs_delta"]
+        assert dots[n] == pytest.approx(scale["none"] if value is None else height(value), abs=0.1), n
+        assert steps[n] == pytest.approx(height(noise), abs=0.1), n
 
 
 @pytest.mark.parametrize("verdict", VERDICTS)
@@ -198,6 +188,38 @@ def test_only_some_of_many_graphs_are_drawn_the_accused_first() -> None:
 
     assert page.count('class="map"') == MAX_MAPS
     assert 'data-nodes="100"' in page.split('id="g20"')[1]
+
+
+def test_calls_that_ran_eagerly_are_no_good_news() -> None:
+    eager = tuple(replace(call, path="eager") for call in CLEAN.calls)
+    run = replace(CLEAN, calls=eager, graphs=(), replays=0, verdict="inconclusive")
+    read = Reader(page_of(run))
+    chart = distance_chart(run)
+
+    assert chart is not None
+    assert set(chart.dots) == {"aside"}
+    assert "12 of 12 calls ran eagerly in the captured arm too" in read.shown
+    assert "identical" not in [attributes.get("class") for tag, attributes in read.elements if tag == "span"]
+
+
+def test_the_first_screen_says_where_and_what_next() -> None:
+    shown = Reader(page_of(BROKEN)).shown
+    first = shown[: shown.index("replays")]
+
+    for text in ("Findings", BROKEN.findings[1].message, "allocated engine.py:120", "freed engine.py:131"):
+        assert text in first
+    assert "do:" in page_of(BROKEN)
+    assert "allocate the scratch buffer once" in first
+    assert "after the change: imp-graphcheck capture qwen3-moe-tiny --device sim" in first
+
+
+def test_the_speed_of_the_software_gpu_is_not_a_headline() -> None:
+    shown = Reader(page_of(CLEAN)).shown
+    on_a_card = Reader(page_of(replace(CLEAN, target=replace(CLEAN.target, device="cuda")))).shown
+
+    assert "eager / captured" not in shown[: shown.index("Stages")]
+    assert "on the software GPU, which says nothing" in shown
+    assert "eager / captured" in on_a_card[: on_a_card.index("Stages")]
 
 
 class TestMemoryMap:

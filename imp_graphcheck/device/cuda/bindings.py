@@ -1,19 +1,17 @@
 """The driver through NVIDIA's `cuda-bindings`."""
 
-from collections.abc import Callable
 from typing import Any
 
+from imp_graphcheck.device.cuda.calls import Calls
 from imp_graphcheck.device.cuda.graph_driver import (
     CopyEnd,
     CopyParameters,
-    DriverError,
     Function,
     KernelParameters,
     MemsetParameters,
     Region,
 )
 
-_SUCCESS = 0
 _INVALID_VALUE = 1
 _HOST = 1
 _ARRAY = 3
@@ -29,6 +27,8 @@ class BindingsDriver:
     def __init__(self, module: Any, version: str) -> None:
         self._module = module
         self.label = f"cuda-bindings {version}"
+        self._call = Calls(module, self.label)
+        self._invoke, self._check = self._call.invoke, self._call.check
 
     def version(self) -> int:
         return int(self._call("cuDriverGetVersion")[0])
@@ -136,26 +136,6 @@ class BindingsDriver:
             return None
         self._check("cuPointerGetAttribute", result)
         return int(values[0])
-
-    def _call(self, name: str, *arguments: Any) -> list[Any]:
-        result, *values = self._invoke(name, *arguments)
-        self._check(name, result)
-        return values
-
-    def _invoke(self, name: str, *arguments: Any) -> tuple[Any, ...]:
-        function: Callable[..., tuple[Any, ...]] | None = getattr(self._module, name, None)
-        if function is None:
-            raise DriverError(name, f"{self.label} does not have it")
-        try:
-            return function(*arguments)
-        except RuntimeError as error:  # how the bindings say that the driver has no such function
-            raise DriverError(name, str(error)) from error
-        except ValueError as error:  # a number that is newer than the enumerations of the bindings
-            raise DriverError(name, f"{self.label} is older than the driver: {error}") from error
-
-    def _check(self, name: str, result: Any) -> None:
-        if int(result) != _SUCCESS:
-            raise DriverError(name, str(getattr(result, "name", result)))
 
 
 def _copy_end(copy: Any, side: str) -> CopyEnd:

@@ -1,6 +1,6 @@
 """An NVIDIA GPU behind the tool's protocol."""
 
-from collections.abc import Collection, Container, Hashable, Iterable, Sequence
+from collections.abc import Callable, Collection, Container, Hashable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property, partial
 from types import ModuleType
@@ -14,15 +14,19 @@ from imp_graphcheck.device.cuda.capture_marks import CaptureMarks
 from imp_graphcheck.device.cuda.capture_probe import CaptureProbe
 from imp_graphcheck.device.cuda.contents import copied_to_host
 from imp_graphcheck.device.cuda.driver_memory import DriverMemory
-from imp_graphcheck.device.cuda.drivers import open_driver
+from imp_graphcheck.device.cuda.drivers import open_driver, open_launcher
 from imp_graphcheck.device.cuda.graph_driver import GraphDriver
 from imp_graphcheck.device.cuda.graph_reader import read_nodes
 from imp_graphcheck.device.cuda.host_addresses import HostAddresses
 from imp_graphcheck.device.cuda.journal import Journal
 from imp_graphcheck.device.cuda.launches import Launches
 from imp_graphcheck.device.cuda.node_builder import build_nodes
+from imp_graphcheck.device.cuda.node_ranges import node_ranges
 from imp_graphcheck.device.cuda.pointer_finder import PointerFinder
+from imp_graphcheck.device.cuda.stepping import Stepping
+from imp_graphcheck.device.cuda.tensor_over import tensor_over
 from imp_graphcheck.device.op_trace import Launch
+from imp_graphcheck.device.place import Place
 from imp_graphcheck.device.protocol import DeviceError, GraphUnreadableError
 from imp_graphcheck.device.same_bytes import same_bytes
 from imp_graphcheck.record.graph import GraphTrace
@@ -107,6 +111,29 @@ class CudaDevice:
             pool=pools.pool_name(pools.pool_of(graph)),
             pool_bytes=pools.total_bytes(pools.pool_segments(graph)),
         )
+
+    def step(
+        self,
+        graph: Any,
+        on_node: Callable[[int], None] = lambda _: None,
+        *,
+        before: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        launcher = open_launcher()
+        nodes = read_nodes(self._driver, _raw(graph))
+        stream = torch._C._cuda_getCurrentRawStream(self._index)
+        Stepping(launcher, stream, self.synchronize).run(nodes, before, on_node)
+
+    def nodes_of(self, graph: Any, launches: Sequence[Launch]) -> list[range]:
+        handle = _raw(graph)
+        created = [node.created for node in read_nodes(self._driver, handle)]
+        return node_ranges(created, launches, partial(self._marks.nodes_at, handle))
+
+    def tensor_at(self, place: Place) -> torch.Tensor:
+        return tensor_over(place)
+
+    def apart(self) -> AbstractContextManager[None]:
+        return torch.cuda.use_mem_pool(self._own_pool)
 
     def allocations(self, generations: Collection[int]) -> dict[int, Allocation]:
         self._journal.update()

@@ -6,13 +6,14 @@ and the oldest error of the device is the one that counts.
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 
 from imp_graphcheck.device.cuda.error_codes import BY_NAME, BY_NUMBER, BY_TEXT, ErrorCode
 from imp_graphcheck.device.cuda.library_errors import read_library_error
 from imp_graphcheck.device.cuda.torch_refusals import read_refusal
-from imp_graphcheck.device.protocol import DeviceError
+from imp_graphcheck.device.protocol import DeviceError, StepError
 
 _NAME = re.compile(r"\bcudaError[A-Z]\w+")
 _TEXT = re.compile(r"(?:CUDA (?:driver )?error|Triton Error \[CUDA\]): ([^\n]+)")
@@ -23,7 +24,7 @@ def explain(error: BaseException) -> DeviceError | None:
     described = [found for found in map(_describe, chain(error)) if found is not None]
     if not described:
         return None
-    first = described[-1]
+    first = _at_step(described[-1], error)
     if not first.during_capture and any(later.during_capture for later in described):
         return _in_capture(first)
     return first
@@ -41,6 +42,12 @@ def chain(error: BaseException) -> Iterator[BaseException]:
         seen.add(id(current))
         yield current
         current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
+
+
+def _at_step(described: DeviceError, error: BaseException) -> DeviceError:
+    """With the node, if it was launched alone."""
+    step = next((each for each in chain(error) if isinstance(each, StepError)), None)
+    return described if step is None else replace(described, graph_node=step.node, kernel=step.kernel)
 
 
 def _describe(error: BaseException) -> DeviceError | None:
@@ -96,10 +103,4 @@ def _device_error(code: ErrorCode) -> DeviceError:
 
 def _in_capture(error: DeviceError) -> DeviceError:
     """`error`, which a later error of a capture shows to have happened inside it."""
-    return DeviceError(
-        name=error.name,
-        number=error.number,
-        meaning=error.meaning,
-        sticky=error.sticky,
-        during_capture=True,
-    )
+    return replace(error, during_capture=True)

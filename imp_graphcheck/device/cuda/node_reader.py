@@ -60,7 +60,9 @@ class NodeReader:
     def read(self, handle: int, *, index: int, created: int, dependencies: tuple[int, ...]) -> RawNode:
         """The node; one that the driver does not tell all of keeps what is known, and its name says why."""
         kind, fields = self._describe(handle)
-        return RawNode(index=index, kind=kind, created=created, dependencies=dependencies, **fields)
+        return RawNode(
+            index=index, kind=kind, created=created, handle=handle, dependencies=dependencies, **fields
+        )
 
     def _describe(self, handle: int) -> tuple[NodeKind, _Fields]:
         try:

@@ -28,6 +28,8 @@ class RawNode:
     kind: NodeKind
     name: str
     created: int
+    handle: int = 0
+    """The driver's, valid as long as the graph is."""
     dependencies: tuple[int, ...] = ()
     direction: CopyDirection | None = None
     size_bytes: int | None = None

@@ -3,14 +3,15 @@
 import ctypes
 import os
 import platform
-from collections.abc import Collection, Container, Hashable, Iterable, Sequence
+from collections.abc import Callable, Collection, Container, Hashable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from types import ModuleType
 
 import torch
 
 from imp_graphcheck.device.op_trace import Launch as OpLaunch
-from imp_graphcheck.device.protocol import DeviceError
+from imp_graphcheck.device.place import Place
+from imp_graphcheck.device.protocol import DeviceError, StepError
 from imp_graphcheck.device.same_bytes import same_bytes
 from imp_graphcheck.device.sim import backend
 from imp_graphcheck.device.sim.arguments import DEVICE_TYPE
@@ -20,7 +21,7 @@ from imp_graphcheck.device.sim.graph import CUDAGraph
 from imp_graphcheck.device.sim.graph_reader import read_nodes
 from imp_graphcheck.device.sim.owners import DeviceOwner, Owner, pool_name
 from imp_graphcheck.device.sim.streams import current_stream
-from imp_graphcheck.device.sim.tensors import point, span_bytes
+from imp_graphcheck.device.sim.tensors import point, span_bytes, tensor_over
 from imp_graphcheck.device.sim.work import Memset
 from imp_graphcheck.device.stack import site_of, take_stack
 from imp_graphcheck.record.graph import GraphTrace
@@ -107,6 +108,32 @@ class SimDevice:
             pool_bytes=current_gpu().allocator.pool_bytes(graph.pool()),
             replays=graph.replays,
         )
+
+    def step(
+        self,
+        graph: CUDAGraph,
+        on_node: Callable[[int], None] = lambda _: None,
+        *,
+        before: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        self.synchronize()
+        for node in graph.nodes:
+            before(node.index)
+            try:
+                graph.launch(node)
+                self.synchronize()
+            except SimError as error:
+                raise StepError(node.index, node.work.name, error) from error
+            on_node(node.index)
+
+    def nodes_of(self, graph: CUDAGraph, launches: Sequence[OpLaunch]) -> list[range]:
+        return [range(launch.began, launch.ended) for launch in launches]
+
+    def tensor_at(self, place: Place) -> torch.Tensor:
+        return tensor_over(place.address, place.shape, place.strides, place.dtype)
+
+    def apart(self) -> AbstractContextManager[None]:
+        return current_gpu().apart()
 
     def allocations(self, generations: Collection[int]) -> dict[int, Allocation]:
         memory = current_gpu().memory

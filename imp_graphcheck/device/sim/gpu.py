@@ -1,13 +1,15 @@
 """One software GPU: what its runtime does for the program, under one lock."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from typing import TYPE_CHECKING
 
 import torch
 
 from imp_graphcheck.device.sim.allocator import DEFAULT_POOL, PoolId
-from imp_graphcheck.device.sim.capture import Capture, CaptureMode
+from imp_graphcheck.device.sim.capture import Capture, CaptureMode, GraphNode
 from imp_graphcheck.device.sim.captures import LEGACY_STREAM, Captures
 from imp_graphcheck.device.sim.errors import (
     CAPTURE_UNSUPPORTED,
@@ -26,6 +28,7 @@ from imp_graphcheck.device.sim.work import (
     EventState,
     EventWait,
     GraphLaunch,
+    NodeLaunch,
     NodeWork,
     Recording,
     addresses,
@@ -60,6 +63,8 @@ class Gpu:
         self.handles = Handles()
         self.generator = torch.Generator("cpu")
         self._pool_ids = count(1)
+        self._pool = DEFAULT_POOL
+        self._pool_apart: PoolId | None = None
 
     @property
     def fault(self) -> Fault | None:
@@ -86,7 +91,7 @@ class Gpu:
         with self.lock:
             self.require_alive()
             capture = self.capture_of(stream)
-            pool = capture.pool if capture is not None else DEFAULT_POOL
+            pool = capture.pool if capture is not None else self._pool
             if self.allocator.would_map(size_bytes, pool=pool, stream=stream):
                 self._before_mapping(stream, size_bytes)
             tensor = self.memory.device_tensor(
@@ -132,6 +137,18 @@ class Gpu:
             for segment in self.memory.unmap_free_segments():
                 self.trace.add("cudaFree", size_bytes=segment.size)
 
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """While active, what is allocated outside of captures lies in a pool that is used for nothing else."""
+        if self._pool_apart is None:
+            self._pool_apart = self.new_pool()
+            self.retain_pool(self._pool_apart)
+        before, self._pool = self._pool, self._pool_apart
+        try:
+            yield
+        finally:
+            self._pool = before
+
     def new_pool(self) -> PoolId:
         """An unused pool id."""
         return (0, next(self._pool_ids))
@@ -165,13 +182,20 @@ class Gpu:
 
     def launch_graph(self, graph: "CUDAGraph", stream: int) -> None:
         """Queue a replay."""
+        self._launch(GraphLaunch(graph), stream)
+
+    def launch_node(self, graph: "CUDAGraph", node: GraphNode, stream: int) -> None:
+        """Queue one node of a graph, as a graph of that node alone would be."""
+        self._launch(NodeLaunch(graph, node), stream)
+
+    def _launch(self, work: GraphLaunch | NodeLaunch, stream: int) -> None:
         with self.lock:
             self.require_alive()
             capture = self.capture_of(stream)
             if capture is not None:
                 self.captures.refuse(capture, CAPTURE_UNSUPPORTED, "cudaGraphLaunch", stream)
             self.trace.add("cudaGraphLaunch", stream=stream)
-            self.queues.push(stream, GraphLaunch(graph))
+            self.queues.push(stream, work)
 
     def hold(self, stream: int) -> None:
         """Keep everything queued on `stream` from here on until somebody waits for it: the GPU is behind."""

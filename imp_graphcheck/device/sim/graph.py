@@ -81,6 +81,10 @@ class CUDAGraph:
         self._bound().launch_graph(self, current_stream().stream_id)
         self.replays += 1
 
+    def launch(self, node: GraphNode) -> None:
+        """Launch one node alone on the current stream."""
+        self._bound().launch_node(self, node, current_stream().stream_id)
+
     def reset(self) -> None:
         """Drop the graph and its claim on its pool."""
         if self._gpu is not None and self._pool is not None:

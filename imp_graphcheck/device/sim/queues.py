@@ -8,6 +8,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import torch
+
 from imp_graphcheck.device.sim.errors import Fault, SimError
 from imp_graphcheck.device.sim.execute import AccessError, execute
 from imp_graphcheck.device.sim.memory import Memory
@@ -16,6 +18,8 @@ from imp_graphcheck.device.sim.work import (
     EventRecord,
     EventWait,
     GraphLaunch,
+    Launch,
+    NodeLaunch,
     NodeWork,
     Recording,
     Work,
@@ -54,6 +58,9 @@ class Queues:
         """Queue `work`, and run it unless something is in its way."""
         queue = self._queue(stream)
         queue.work.append(work)
+        if queue.held and _draws(work):
+            # A launch on a GPU carries the seed that it was queued with; here a kernel draws when it runs, so it runs now.
+            self.drain(stream)
         if not queue.held:
             self._run_ready(queue)
 
@@ -118,6 +125,8 @@ class Queues:
             for node in work.graph.nodes:
                 if self.fault is None:
                     self._execute(node.work, graph=work.graph, node=node.index)
+        elif isinstance(work, NodeLaunch):
+            self._execute(work.node.work, graph=work.graph, node=work.node.index)
         elif not isinstance(work, EventWait):
             self._execute(work)
             if isinstance(work, Copy) and work.on_done is not None:
@@ -143,3 +152,12 @@ class Queues:
             free_stack=owner.free_site if owner is not None else (),
             reason=error.reason,
         )
+
+
+def _draws(work: Work) -> bool:
+    """Whether `work` takes random numbers."""
+    if isinstance(work, GraphLaunch):
+        return any(_draws(node.work) for node in work.graph.nodes)
+    return isinstance(work, Launch) and any(
+        isinstance(value, torch.Generator) for value in (*work.args, *work.kwargs.values())
+    )

@@ -43,6 +43,19 @@ def empty_strided(
     return point(torch._C._acc.create_empty_tensor((0,), dtype), storage, 0, extents, steps)
 
 
+def tensor_over(
+    address: int, shape: tuple[int, ...], strides: tuple[int, ...], dtype: torch.dtype
+) -> torch.Tensor:
+    """A tensor of that layout over memory that somebody else owns."""
+    if dtype in dlpack.TYPES:
+        return dlpack.tensor_over(
+            address, shape, strides, dtype, kind=dlpack.KDL_EXTENSION, on_free=lambda: None
+        )
+    size = span_bytes(shape, strides, dtype)
+    whole = tensor_over(address, (size,), (1,), torch.uint8)
+    return point(torch._C._acc.create_empty_tensor((0,), dtype), whole.untyped_storage(), 0, shape, strides)
+
+
 def point(
     tensor: torch.Tensor,
     storage: torch.UntypedStorage,

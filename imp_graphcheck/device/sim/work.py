@@ -14,6 +14,7 @@ from imp_graphcheck.device.sim.trace import Direction, HostMemory
 from imp_graphcheck.device.stack import RawStack
 
 if TYPE_CHECKING:
+    from imp_graphcheck.device.sim.capture import GraphNode
     from imp_graphcheck.device.sim.graph import CUDAGraph
 
 
@@ -129,6 +130,14 @@ class GraphLaunch:
 
 
 @dataclass(slots=True, eq=False)
+class NodeLaunch:
+    """One node of the graph alone."""
+
+    graph: "CUDAGraph"
+    node: "GraphNode"
+
+
+@dataclass(slots=True, eq=False)
 class EventState:
     """What an event stands for: its last recording on a stream, or the place in a capture where it was recorded."""
 
@@ -149,4 +158,4 @@ def addresses(work: NodeWork) -> tuple[int, ...]:
     return (work.target,)
 
 
-Work = NodeWork | EventRecord | EventWait | GraphLaunch
+Work = NodeWork | EventRecord | EventWait | GraphLaunch | NodeLaunch

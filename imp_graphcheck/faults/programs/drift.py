@@ -34,6 +34,22 @@ class DeviceScalar(FrozenScalar):
         return self.x * self.on_device
 
 
+class FrozenBias(FrozenScalar):
+    """A Python number between two kernels that have none: the answer is wrong, and so is all that follows the bias."""
+
+    def forward(self, call: Call) -> Tensor:
+        halved = self.x / 2
+        moved: Tensor = halved + self.factor  # MARK bias
+        return moved.tanh()
+
+
+class DeviceBias(DeviceScalar):
+    """The same number in a device tensor that prepare fills."""
+
+    def forward(self, call: Call) -> Tensor:
+        return (self.x / 2 + self.on_device).tanh()
+
+
 class FrozenGeometry(Doubling):
     """The number of rows is sliced on the host, and the grid follows it."""
 

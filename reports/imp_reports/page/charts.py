@@ -6,10 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from imp_graphcheck.record.run import CallComparison, Run, Speed
+from imp_reports.fold import AGREEING
 from imp_reports.text import seconds
 
 TOP, BOTTOM, ZERO, NO_NUMBER = 14.0, 84.0, 95.0, 5.0
 """Where the scale begins and ends; below it the lane for an exact zero, above it the one for what has no number."""
+
+KINDS = {
+    "identical": "identical",
+    "noise": "within the noise floor",
+    "aside": "ran eagerly, from no graph",
+    "diverged": "diverged, or not written",
+    "nonfinite": "not finite",
+}
+"""What the colour of a call means."""
 
 _MAX_TICKS = 6
 
@@ -54,7 +64,7 @@ def distance_chart(run: Run) -> DistanceChart | None:
         value
         for call in run.calls
         for value in (call.max_abs_delta, call.noise_max_abs_delta)
-        if value is not None and value > 0
+        if value is not None and math.isfinite(value) and value > 0
     ]
     low, high = _decades(positive)
     dots: defaultdict[str, list[str]] = defaultdict(list)
@@ -76,19 +86,27 @@ def distance_chart(run: Run) -> DistanceChart | None:
 
 
 def kind_of(call: CallComparison) -> str:
-    """Which colour a call has."""
-    return "diverged" if call.output_written is False else call.agreement
+    """Which colour a call has. One that ran eagerly in both arms agrees with itself, which is no good news."""
+    if call.output_written is False:
+        return "diverged"
+    return "aside" if call.path == "eager" and call.agreement in AGREEING else call.agreement
 
 
 def timing_chart(speed: Speed | None) -> TimingChart | None:
     """Both arms of every pair, from zero."""
     if speed is None or not speed.eager_seconds or not speed.captured_seconds:
         return None
-    pairs = tuple(zip(speed.eager_seconds, speed.captured_seconds, strict=False))
+    pairs = tuple(
+        pair
+        for pair in zip(speed.eager_seconds, speed.captured_seconds, strict=False)
+        if all(map(math.isfinite, pair))
+    )
+    if not pairs:
+        return None
     top = max(max(pair) for pair in pairs) or 1.0
 
     def y(value: float) -> float:
-        return 96 - 90 * value / top
+        return 96 - 90 * (value / top)
 
     return TimingChart(
         columns=len(pairs),
@@ -116,13 +134,21 @@ def _height(call: CallComparison, low: int, high: int) -> float:
 
 
 def _has_no_number(call: CallComparison) -> bool:
-    return call.max_abs_delta is None or call.agreement == "nonfinite"
+    return not _measured(call.max_abs_delta) or call.agreement == "nonfinite"
+
+
+def _measured(value: float | None) -> bool:
+    return value is not None and math.isfinite(value)
 
 
 def _y(value: float | None, low: int, high: int) -> float:
-    if not value:
+    if not value or not math.isfinite(value):
         return ZERO
-    return BOTTOM - (BOTTOM - TOP) * (math.log10(value) - low) / (high - low)
+    return _at(math.log10(value), low, high)
+
+
+def _at(power: float, low: int, high: int) -> float:
+    return BOTTOM - (BOTTOM - TOP) * (power - low) / (high - low)
 
 
 def _floor(calls: Sequence[CallComparison], low: int, high: int) -> str:
@@ -134,6 +160,5 @@ def _floor(calls: Sequence[CallComparison], low: int, high: int) -> str:
 def _ticks(low: int, high: int) -> tuple[Tick, ...]:
     every = -(-(high - low) // (_MAX_TICKS - 1))
     return tuple(
-        Tick(y=round(_y(10.0**power, low, high), 2), label=f"1e{power}")
-        for power in range(low, high + 1, every)
+        Tick(y=round(_at(power, low, high), 2), label=f"1e{power}") for power in range(low, high + 1, every)
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
+from textwrap import dedent
 
 from imp_graphcheck.record.site import Site
 
@@ -53,10 +54,12 @@ class Sources:
             first += 1
         while last > site.line and not lines[last - 1].strip():
             last -= 1
+        # Without the margin that all lines share: a narrow screen has no room for it.
+        texts = dedent("\n".join(lines[first - 1 : last])).split("\n")
         return Excerpt(
             lines=tuple(
-                ExcerptLine(number=number, text=lines[number - 1], hit=number == site.line)
-                for number in range(first, last + 1)
+                ExcerptLine(number=number, text=text, hit=number == site.line)
+                for number, text in enumerate(texts, start=first)
             ),
             remark=self._doubt(path),
         )

@@ -12,22 +12,25 @@ from urllib.parse import quote
 import msgspec
 from markupsafe import Markup
 
+from imp_graphcheck.record.bisection import Bisection
 from imp_graphcheck.record.run import Run
-from imp_reports.text import visible
+from imp_reports.text import NOT_MEASURED, visible
 
 
 class Facts:
     """Looks numbers up by JSON pointer (RFC 6901). In the page a pointer is percent-encoded, as in a URI fragment: the
     names in it are those of the program under test."""
 
-    def __init__(self, run: Run) -> None:
-        self._document: Any = msgspec.to_builtins(run)
+    def __init__(self, record: Run | Bisection) -> None:
+        # By way of JSON, which has no NaN and no infinity: what the page says must be what the document says.
+        self._document: Any = msgspec.json.decode(msgspec.json.encode(record))
 
     def __call__(self, pointer: str, show: Callable[[Any], str] = str) -> Markup:
         """The value at `pointer`, written by `show`."""
         value = resolved(self._document, pointer)
+        text = NOT_MEASURED if value is None else visible(show(value))
         return Markup('<data value="{}" data-run="{}">{}</data>').format(
-            json.dumps(value), _encoded(pointer), visible(show(value))
+            json.dumps(value), _encoded(pointer), text
         )
 
     def count(self, pointer: str) -> Markup:

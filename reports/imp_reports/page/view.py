@@ -8,45 +8,22 @@ from typing import Any
 from imp_graphcheck.record.finding import Finding
 from imp_graphcheck.record.graph import GraphTrace
 from imp_graphcheck.record.run import Run
-from imp_graphcheck.record.site import Site
 from imp_reports.arguments import described
 from imp_reports.comparison import graph_names
 from imp_reports.fold import agreeing
-from imp_reports.headline import by_severity, cause, summary
+from imp_reports.headline import by_severity, next_command, summary
 from imp_reports.ownership import memory_of
 from imp_reports.page.census import Bars, census
-from imp_reports.page.charts import distance_chart, timing_chart
-from imp_reports.page.excerpts import Excerpt, Sources
+from imp_reports.page.charts import KINDS, distance_chart, timing_chart
+from imp_reports.page.excerpts import Sources
 from imp_reports.page.facts import Facts, step
+from imp_reports.page.finding_view import FindingView, site_views
 from imp_reports.page.memory_map import MemoryMap, memory_map
 from imp_reports.text import count, mebibytes, number, place, seconds, share
 
 MAX_MAPS = 6
 MAX_CALLS = 200
 MAX_STATE = 100
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SiteView:
-    """A site of a finding. `word` is what happened there."""
-
-    word: str
-    site: Site
-    where: str
-    excerpt: Excerpt
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FindingView:
-    """A finding with what the catalogue and the sources say of it. `position` is its place in the record."""
-
-    position: int
-    finding: Finding
-    title: str
-    cause: str
-    sites: tuple[SiteView, ...]
-    graph: str | None
-    arguments: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +62,10 @@ def view_of(run: Run, *, titles: Mapping[str, str], sources: Sources) -> dict[st
         "folds": agreeing(run.calls),
         "changed_state": changed[:MAX_STATE],
         "changed_left_out": max(0, len(changed) - MAX_STATE),
+        "eager_calls": sum(call.path == "eager" for call in run.calls),
+        "next": next_command(run),
         "distances": distance_chart(run),
+        "kinds": KINDS,
         "timings": timing_chart(run.speed),
         "command": shlex.join(run.command),
         "count": count,
@@ -110,11 +90,6 @@ def _finding(
     sources: Sources,
     names: Mapping[str, str],
 ) -> FindingView:
-    found = (
-        ("allocated", finding.allocation_site),
-        ("freed", finding.free_site),
-        ("launched", finding.launch_site),
-    )
     graph = next((graph for graph in run.graphs if graph.key == finding.graph), None)
     arguments: tuple[str, ...] = ()
     if graph is not None and finding.node is not None and finding.node < len(graph.nodes):
@@ -123,12 +98,7 @@ def _finding(
         position=position,
         finding=finding,
         title=titles.get(finding.code, ""),
-        cause=cause(finding),
-        sites=tuple(
-            SiteView(word=word, site=site, where=place(site), excerpt=sources.around(site))
-            for word, site in found
-            if site is not None
-        ),
+        sites=site_views(finding, sources),
         graph=names.get(finding.graph or ""),
         arguments=arguments,
     )

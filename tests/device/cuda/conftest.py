@@ -52,6 +52,14 @@ class FakeBindings:
     """Start, size, number and kind of what the driver has mapped."""
     calls: list[str] = field(default_factory=list)
     edge_data: bool = True
+    single: dict[int, list[tuple[str, Any]]] = field(default_factory=dict)
+    """Graphs that were made here, and what was added to each: the function, and the parameters it was given."""
+    attributes: list[tuple[int, int]] = field(default_factory=list)
+    """Pairs of nodes: the first took over the attributes of the second."""
+    launched: list[tuple[str, Any]] = field(default_factory=list)
+    """What ran, in order."""
+    refusing: dict[str, Any] = field(default_factory=dict)
+    """Functions that return this result and do nothing."""
     CUpointer_attribute = SimpleNamespace(
         CU_POINTER_ATTRIBUTE_MEMORY_TYPE=2,
         CU_POINTER_ATTRIBUTE_BUFFER_ID=7,
@@ -96,11 +104,73 @@ class FakeBindings:
     cuGraphMemAllocNodeGetParams = _parameters  # noqa: N815
     cuGraphMemFreeNodeGetParams = _parameters  # noqa: N815
     cuGraphChildGraphNodeGetGraph = _parameters  # noqa: N815
+    cuGraphHostNodeGetParams = _parameters  # noqa: N815
 
     def cuGraphNodeGetParams(self, node: int) -> tuple[Any, ...]:  # noqa: N802
         if self.made[node].parameters is None:
             raise RuntimeError('Function "cuGraphNodeGetParams" not found')
         return self._parameters(node)
+
+    def cuCtxGetCurrent(self) -> tuple[Any, ...]:  # noqa: N802
+        return Result.CUDA_SUCCESS, Handle(77)
+
+    def cuGraphCreate(self, flags: int) -> tuple[Any, ...]:  # noqa: N802
+        assert flags == 0
+        if "cuGraphCreate" in self.refusing:
+            return self.refusing["cuGraphCreate"], None
+        graph = 900_000 + len(self.calls)
+        self.calls.append("cuGraphCreate")
+        self.single[graph] = []
+        return Result.CUDA_SUCCESS, Handle(graph)
+
+    def _added(
+        self, call: str, graph: Handle, dependencies: Any, count: int, parameters: Any
+    ) -> tuple[Any, ...]:
+        assert (dependencies, count) == (None, 0)
+        if call in self.refusing:
+            return self.refusing[call], None
+        self.single[graph.value].append((call, parameters))
+        return Result.CUDA_SUCCESS, Handle(graph.value + 1)
+
+    def cuGraphAddKernelNode(self, graph: Any, before: Any, count: int, parameters: Any) -> tuple[Any, ...]:  # noqa: N802
+        return self._added("kernel", graph, before, count, parameters)
+
+    def cuGraphAddHostNode(self, graph: Any, before: Any, count: int, parameters: Any) -> tuple[Any, ...]:  # noqa: N802
+        return self._added("host", graph, before, count, parameters)
+
+    def cuGraphAddMemcpyNode(  # noqa: N802
+        self, graph: Any, before: Any, count: int, parameters: Any, context: Any
+    ) -> tuple[Any, ...]:
+        assert int(context) == 77
+        return self._added("memcpy", graph, before, count, parameters)
+
+    def cuGraphAddMemsetNode(  # noqa: N802
+        self, graph: Any, before: Any, count: int, parameters: Any, context: Any
+    ) -> tuple[Any, ...]:
+        assert int(context) == 77
+        return self._added("memset", graph, before, count, parameters)
+
+    def cuGraphKernelNodeCopyAttributes(self, copy: Any, node: int) -> tuple[Any, ...]:  # noqa: N802
+        self.attributes.append((int(copy), node))
+        return (Result.CUDA_SUCCESS,)
+
+    def cuGraphInstantiate(self, graph: Any, flags: int) -> tuple[Any, ...]:  # noqa: N802
+        assert flags == 0
+        self.calls.append("cuGraphInstantiate")
+        return Result.CUDA_SUCCESS, (Handle(500_000 + graph.value), list(self.single[graph.value]))
+
+    def cuGraphDestroy(self, graph: Any) -> tuple[Any, ...]:  # noqa: N802
+        del self.single[graph.value]
+        return (Result.CUDA_SUCCESS,)
+
+    def cuGraphLaunch(self, executable: Any, stream: int) -> tuple[Any, ...]:  # noqa: N802
+        self.calls.append(f"launch on {stream}")
+        self.launched.extend(executable[1])
+        return (Result.CUDA_SUCCESS,)
+
+    def cuGraphExecDestroy(self, executable: Any) -> tuple[Any, ...]:  # noqa: N802
+        self.calls.append("cuGraphExecDestroy")
+        return (Result.CUDA_SUCCESS,)
 
     def cuFuncGetName(self, handle: int) -> tuple[Any, ...]:  # noqa: N802
         return self._symbol("function", handle)
@@ -198,6 +268,10 @@ class Make:
                 pitch=pitch,
             ),
         )
+
+    @staticmethod
+    def host(function: int) -> FakeNode:
+        return FakeNode(3, SimpleNamespace(fn=Handle(function), userData=0))
 
     @staticmethod
     def child(graph: int) -> FakeNode:

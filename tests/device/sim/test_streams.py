@@ -202,3 +202,14 @@ class TestGenericNames:
         assert free == total
         with module.device(0):
             assert torch.ones(1, device=D).get_device() == 0
+
+
+def test_what_was_queued_draws_with_the_seed_it_was_queued_with(module: Any) -> None:
+    """A launch on a GPU carries its seed: a later one, set while the device is behind, is not for it."""
+    module.manual_seed(1)
+    expected = torch.rand(4, device="sim").cpu()
+    module.manual_seed(1)
+    module._sleep(1)
+    drawn = torch.rand(4, device="sim")
+    module.manual_seed(2)
+    assert torch.equal(drawn.cpu(), expected)
