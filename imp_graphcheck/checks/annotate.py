@@ -6,6 +6,7 @@ capture of the same call, under observation and thrown away, tells which operato
 
 from msgspec.structs import replace
 
+from imp_graphcheck.checks.twins import twins
 from imp_graphcheck.record.graph import GraphTrace, Node, Param, Pointer
 
 
@@ -22,20 +23,18 @@ def annotated(base: GraphTrace, observed: GraphTrace) -> GraphTrace:
 
 def _node(mine: Node, theirs: Node) -> Node:
     params = mine.params
-    if len(mine.params) == len(theirs.params):
-        params = tuple(_param(*pair) for pair in zip(mine.params, theirs.params, strict=True))
+    if len(params) == len(theirs.params):
+        params = tuple([_param(*pair) for pair in zip(params, theirs.params, strict=True)])
     return replace(mine, op=theirs.op, launch=theirs.launch, params=params)
 
 
 def _param(mine: Param, theirs: Param) -> Param:
-    if all(pointer.generation is not None for pointer in mine.pointers):
+    if not mine.pointers or None not in [pointer.generation for pointer in mine.pointers]:
         return mine
-    known = {(pointer.offset, pointer.address): pointer for pointer in theirs.pointers}
-    return replace(mine, pointers=tuple(_pointer(pointer, known) for pointer in mine.pointers))
+    return replace(mine, pointers=tuple([_pointer(*pair) for pair in twins(mine, theirs)]))
 
 
-def _pointer(pointer: Pointer, known: dict[tuple[int, int], Pointer]) -> Pointer:
-    twin = known.get((pointer.offset, pointer.address))
-    if pointer.generation is not None or twin is None:
+def _pointer(pointer: Pointer, twin: Pointer | None) -> Pointer:
+    if pointer.generation is not None or twin is None or twin.address != pointer.address:
         return pointer
     return replace(pointer, generation=twin.generation, displacement=twin.displacement)

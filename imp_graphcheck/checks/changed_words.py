@@ -7,15 +7,16 @@ there, may be the other half of the word that holds a number.
 from collections import defaultdict
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
 
-from imp_graphcheck.record.graph import GraphTrace, Node
+from imp_graphcheck.record.graph import GraphTrace, Node, Param
 from imp_graphcheck.record.word import number_of
 
 _WORD = 4
+_DIGITS = 2 * _WORD
+"""Of one word."""
 _ADDRESS = 8
 
 _Words = NDArray[np.uint32]
@@ -51,8 +52,7 @@ def changed_words(
     and in all others that launch the same kernel in the same way: nobody wrote that word. So is what is one of
     `host_addresses` on either side, and so are nodes whose parameters are not of the same sizes everywhere.
     """
-    places = _same_sizes(base, other, *controls, *repeats)
-    layout = _Layout(base, places)
+    layout = _Layout(base, other, *controls, *repeats)
     mine, theirs = layout.words(base), layout.words(other)
     unwritten: _Flags = np.zeros(len(mine), np.bool_)
     for control in controls:
@@ -63,78 +63,85 @@ def changed_words(
     for graph in (base, other):
         pointers = layout.pointers(graph)
         changed[pointers] = unwritten[pointers] = False
-    for same in layout.launched_alike(base):
-        changed[same] &= ~unwritten[same].any(axis=0)
+    if unwritten.any():
+        for same in layout.launched_alike(base):
+            changed[same] &= ~unwritten[same].any(axis=0)
     return [
         word
-        for place, start, end in zip(places, layout.starts, layout.ends, strict=True)
-        if changed[start:end].any()
-        for word in _first(base.nodes[place], other.nodes[place], place, changed[start:end], host_addresses)
+        for place, part in layout.parts(changed)
+        for word in _first(base.nodes[place], other.nodes[place], place, part, host_addresses)
     ]
 
 
 class _Layout:
-    """Where the words of each node lie in one array of all; `starts` and `ends` are by node.
-
-    All graphs that are asked about have parameters of the sizes of the first.
+    """Where the words of each node lie in one array of all. The nodes are those whose parameters have the same sizes in
+    all graphs, and these are the graphs that can be asked about.
     """
 
-    def __init__(self, graph: GraphTrace, places: Sequence[int]) -> None:
-        self._places = places
-        self._lengths = [[_words_in(param.data) for param in graph.nodes[place].params] for place in places]
-        self.ends = list(accumulate(map(sum, self._lengths)))
-        self.starts = [0, *self.ends][: len(self.ends)]
+    def __init__(self, *graphs: GraphTrace) -> None:
+        sizes = [_sizes(graph) for graph in graphs]
+        self._places = [
+            place
+            for place, (mine, *theirs) in enumerate(zip(*sizes, strict=True))
+            if mine and theirs.count(mine) == len(theirs)
+        ]
+        kept = [sizes[0][place] for place in self._places]
+        digits = np.array([size for of_node in kept for size in of_node], np.intp)
+        self._are_whole = not bool((digits % _DIGITS).any())
+        self._lengths = -(-digits // _DIGITS)
+        ends = np.cumsum(self._lengths)
+        self._starts = ends - self._lengths
+        last = np.cumsum([len(of_node) for of_node in kept], dtype=np.intp) - 1
+        self._node_ends: NDArray[np.intp] = ends[last]
+        self._node_starts = np.concatenate(([0], self._node_ends))[: len(self._node_ends)]
 
     def words(self, graph: GraphTrace) -> _Words:
         """All words, each parameter filled up to whole ones."""
-        padded = [
-            param.data.ljust(2 * _WORD * length, "0")
-            for place, lengths in zip(self._places, self._lengths, strict=True)
-            for param, length in zip(graph.nodes[place].params, lengths, strict=True)
-        ]
-        return np.frombuffer(bytes.fromhex("".join(padded)), np.uint32)
+        data = [param.data for param in self._params(graph)]
+        if not self._are_whole:
+            lengths = (self._lengths * _DIGITS).tolist()
+            data = [digits.ljust(length, "0") for digits, length in zip(data, lengths, strict=True)]
+        return np.frombuffer(bytes.fromhex("".join(data)), np.uint32)
 
     def pointers(self, graph: GraphTrace) -> NDArray[np.intp]:
         """The positions of the words that addresses take."""
-        found: list[int] = []
-        for place, lengths, start in zip(self._places, self._lengths, self.starts, strict=True):
-            for param, length in zip(graph.nodes[place].params, lengths, strict=True):
-                for pointer in param.pointers:
-                    first = start + pointer.offset // _WORD
-                    found.append(first)
-                    found.append(min(first + 1, start + length - 1))
-                start += length
-        return np.array(found, np.intp)
+        found = [
+            (index, pointer.offset)
+            for index, param in enumerate(self._params(graph))
+            for pointer in param.pointers
+        ]
+        if not found:
+            return np.empty(0, np.intp)
+        index, offset = np.array(found, np.intp).T
+        first = self._starts[index] + offset // _WORD
+        return np.concatenate((first, np.minimum(first + 1, self._starts[index] + self._lengths[index] - 1)))
 
     def launched_alike(self, graph: GraphTrace) -> Iterator[NDArray[np.intp]]:
         """For each kernel and geometry the positions of all nodes that have them, one row for each node."""
         groups: defaultdict[tuple[object, ...], list[int]] = defaultdict(list)
-        for index, place in enumerate(self._places):
+        lengths = (self._node_ends - self._node_starts).tolist()
+        for index, (place, length) in enumerate(zip(self._places, lengths, strict=True)):
             node = graph.nodes[place]
-            groups[node.kind, node.name, node.grid, node.block, self.ends[index] - self.starts[index]].append(
-                index
-            )
+            groups[node.kind, node.name, node.grid, node.block, length].append(index)
         for indices in groups.values():
-            length = self.ends[indices[0]] - self.starts[indices[0]]
-            starts = np.array([self.starts[index] for index in indices], np.intp)
-            yield starts[:, None] + np.arange(length)
+            yield self._node_starts[indices][:, None] + np.arange(lengths[indices[0]])
+
+    def parts(self, flags: _Flags) -> Iterator[tuple[int, _Flags]]:
+        """The places of the nodes that have a flag, each with its own flags."""
+        (where,) = np.nonzero(flags)
+        for index in np.unique(np.searchsorted(self._node_ends, where, "right")).tolist():
+            yield self._places[index], flags[self._node_starts[index] : self._node_ends[index]]
+
+    def _params(self, graph: GraphTrace) -> Iterator[Param]:
+        return (param for place in self._places for param in graph.nodes[place].params)
 
 
-def _same_sizes(base: GraphTrace, *others: GraphTrace) -> list[int]:
-    """The places of the nodes whose parameters have the same sizes in all graphs."""
-    return [
-        place
-        for place, nodes in enumerate(zip(base.nodes, *(other.nodes for other in others), strict=True))
-        if nodes[0].params and len({_sizes(node) for node in nodes}) == 1
-    ]
-
-
-def _sizes(node: Node) -> tuple[int, ...]:
-    return tuple([len(param.data) for param in node.params])
+def _sizes(graph: GraphTrace) -> list[list[int]]:
+    return [[len(param.data) for param in node.params] for node in graph.nodes]
 
 
 def _words_in(data: str) -> int:
-    return -(-len(data) // (2 * _WORD))
+    return -(-len(data) // _DIGITS)
 
 
 def _first(

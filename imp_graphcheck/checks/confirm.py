@@ -6,16 +6,16 @@ number does not.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from operator import is_
 
 from msgspec.structs import replace
 
+from imp_graphcheck.checks.twins import twins
 from imp_graphcheck.record.graph import GraphTrace, Node, Param, Pointer
 from imp_graphcheck.record.memory import Allocation
 
-Place = tuple[int, int, int]
-"""Index of the node, place of the parameter, offset in it."""
+_Pairs = Sequence[tuple[Node, Node]]
 
 
 def confirm(base: GraphTrace, other: GraphTrace, memory: Mapping[int, Allocation]) -> GraphTrace:
@@ -26,54 +26,52 @@ def confirm(base: GraphTrace, other: GraphTrace, memory: Mapping[int, Allocation
     same allocation (shared by the two captures, as weights are, it would not move either way), nobody knows whose it
     is, or the nodes are not the same.
     """
-    theirs = dict(_pointers(other))
-    mine = dict(_pointers(base))
-    alike = _alike(base, other)
-    judge = _Judge(theirs, _partners(mine, theirs, alike, memory))
-    return replace(
-        base, nodes=tuple(judge.node(node) if node.index in alike else node for node in base.nodes)
-    )
+    if not any(
+        _is_open(pointer) for node in base.nodes for param in node.params for pointer in param.pointers
+    ):
+        return base
+    pairs = [pair for pair in zip(base.nodes, other.nodes, strict=False) if _are_alike(*pair)]
+    judge = _Judge(_partners(pairs, memory))
+    judged = {mine.index: judge.node(mine, theirs) for mine, theirs in pairs}
+    return replace(base, nodes=tuple([judged.get(node.index, node) for node in base.nodes]))
 
 
-def _pointers(graph: GraphTrace) -> Iterator[tuple[Place, Pointer]]:
-    for node in graph.nodes:
-        for place, param in enumerate(node.params):
-            for pointer in param.pointers:
-                yield (node.index, place, pointer.offset), pointer
+def _is_open(pointer: Pointer) -> bool:
+    """Whether it is still to be said if the word is an address."""
+    return pointer.confirmed is None and pointer.generation is not None
 
 
-def _alike(base: GraphTrace, other: GraphTrace) -> frozenset[int]:
-    """Nodes that are the same in both: same kernel, same parameters but for what is in them."""
-    return frozenset(
-        mine.index
-        for mine, theirs in zip(base.nodes, other.nodes, strict=False)
-        if _shape(mine) == _shape(theirs)
-    )
+def _are_alike(mine: Node, theirs: Node) -> bool:
+    """Whether two nodes are the same: same kernel, same parameters but for what is in them."""
+    if (mine.index, mine.kind, mine.name) != (theirs.index, theirs.kind, theirs.name):
+        return False
+    return [(param.name, len(param.data)) for param in mine.params] == [
+        (param.name, len(param.data)) for param in theirs.params
+    ]
 
 
-def _shape(node: Node) -> tuple[object, ...]:
-    return (node.index, node.kind, node.name, tuple((param.name, len(param.data)) for param in node.params))
-
-
-def _partners(
-    mine: Mapping[Place, Pointer],
-    theirs: Mapping[Place, Pointer],
-    alike: frozenset[int],
-    memory: Mapping[int, Allocation],
-) -> dict[int, int]:
+def _partners(pairs: _Pairs, memory: Mapping[int, Allocation]) -> dict[int, int]:
     """Which allocation of the second capture takes the part of each of the first: the one met most often.
 
     A stray word meets its like once or twice; a tensor is passed to kernels again and again.
     """
-    met: Counter[tuple[int, int]] = Counter()
-    for place, pointer in mine.items():
-        twin = theirs.get(place)
-        if place[0] not in alike or twin is None or pointer.generation is None or twin.generation is None:
-            continue
-        if pointer.displacement == twin.displacement and _fit(pointer.generation, twin.generation, memory):
-            met[pointer.generation, twin.generation] += 1
+    met = Counter(
+        [
+            (pointer.generation, twin.generation)
+            for mine, theirs in pairs
+            for param, other in zip(mine.params, theirs.params, strict=True)
+            if param.pointers and other.pointers
+            for pointer, twin in twins(param, other)
+            if twin is not None and pointer.displacement == twin.displacement
+        ]
+    )
+    known = {
+        (first, second): times
+        for (first, second), times in met.items()
+        if first is not None and second is not None and _fit(first, second, memory)
+    }
     partners: dict[int, int] = {}
-    for first, second in sorted(met, key=lambda pair: (-met[pair], pair)):
+    for first, second in sorted(known, key=lambda pair: (-known[pair], pair)):
         partners.setdefault(first, second)
     return partners
 
@@ -91,32 +89,29 @@ def _fit(first: int, second: int, memory: Mapping[int, Allocation]) -> bool:
 class _Judge:
     """Puts what is known of each pointer into the nodes. Equal pointers, of which graphs hold thousands, stay one object."""
 
-    def __init__(self, theirs: Mapping[Place, Pointer], partners: Mapping[int, int]) -> None:
-        self._theirs = theirs
+    def __init__(self, partners: Mapping[int, int]) -> None:
         self._partners = partners
         self._made: dict[tuple[int, bool], Pointer] = {}
         """By the identity of the pointer that was judged, which its graph keeps alive."""
 
-    def node(self, node: Node) -> Node:
+    def node(self, mine: Node, theirs: Node) -> Node:
         params = tuple(
             [
-                self._param(param, node.index, place) if param.pointers else param
-                for place, param in enumerate(node.params)
+                self._param(param, other) if param.pointers else param
+                for param, other in zip(mine.params, theirs.params, strict=True)
             ]
         )
-        return node if all(map(is_, params, node.params)) else replace(node, params=params)
+        return mine if all(map(is_, params, mine.params)) else replace(mine, params=params)
 
-    def _param(self, param: Param, index: int, place: int) -> Param:
-        pointers = tuple(
-            [self._judged(pointer, (index, place, pointer.offset)) for pointer in param.pointers]
-        )
+    def _param(self, param: Param, other: Param) -> Param:
+        pointers = tuple([self._judged(pointer, twin) for pointer, twin in twins(param, other)])
         if all(map(is_, pointers, param.pointers)):
             return param
         return Param(name=param.name, data=param.data, pointers=pointers)
 
-    def _judged(self, pointer: Pointer, at: Place) -> Pointer:
-        confirmed = self._confirmed(pointer, self._theirs.get(at))
-        if confirmed is pointer.confirmed or confirmed is None:
+    def _judged(self, pointer: Pointer, twin: Pointer | None) -> Pointer:
+        confirmed = self._confirmed(pointer, twin) if _is_open(pointer) else None
+        if confirmed is None:
             return pointer
         key = (id(pointer), confirmed)
         made = self._made.get(key)
@@ -125,16 +120,13 @@ class _Judge:
         return made
 
     def _confirmed(self, pointer: Pointer, twin: Pointer | None) -> bool | None:
-        if pointer.confirmed is not None or pointer.generation is None:
-            return pointer.confirmed
         if twin is None:
             return False
-        if twin.generation is None or (twin.generation, twin.address) == (
-            pointer.generation,
-            pointer.address,
-        ):
+        if twin.generation is None:
+            return None
+        if twin.generation == pointer.generation and twin.address == pointer.address:
             return None
         return (
             twin.displacement == pointer.displacement
-            and self._partners.get(pointer.generation) == twin.generation
+            and self._partners.get(pointer.generation or 0) == twin.generation
         )

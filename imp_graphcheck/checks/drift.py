@@ -9,6 +9,7 @@ from collections.abc import Collection, Container, Iterable, Iterator, Mapping, 
 from dataclasses import dataclass, field
 
 from imp_graphcheck.checks.changed_words import changed_words
+from imp_graphcheck.checks.twins import twins
 from imp_graphcheck.record.finding import Finding
 from imp_graphcheck.record.graph import GraphTrace, Node, Param
 from imp_graphcheck.record.memory import Allocation
@@ -168,10 +169,13 @@ class _Own:
 def _aspects(mine: Node, theirs: Node, own: _Own) -> Aspects:
     """In which ways two nodes of the same kernel differ, the most telling first."""
     found: Aspects = {}
-    for name in ("grid", "block", "shared_bytes"):
-        before, after = getattr(mine, name), getattr(theirs, name)
-        if before != after:
-            found[("geometry", name)] = f"{name} {_geometry(before)} -> {_geometry(after)}"
+    for name, here, there in (
+        ("grid", mine.grid, theirs.grid),
+        ("block", mine.block, theirs.block),
+        ("shared_bytes", mine.shared_bytes, theirs.shared_bytes),
+    ):
+        if here != there:
+            found[("geometry", name)] = f"{name} {_geometry(here)} -> {_geometry(there)}"
     if mine.kind in ("memcpy", "memset") and mine.size_bytes != theirs.size_bytes:
         found[("size",)] = f"{mine.size_bytes} bytes -> {theirs.size_bytes} bytes"
     if mine.direction != theirs.direction:
@@ -180,7 +184,7 @@ def _aspects(mine: Node, theirs: Node, own: _Own) -> Aspects:
         found[("arguments",)] = f"{len(mine.params)} arguments -> {len(theirs.params)}"
         return found
     for place, (before, after) in enumerate(zip(mine.params, theirs.params, strict=True)):
-        if before is after:
+        if before == after:
             continue
         if before.pointers or after.pointers:
             for offset, detail in _moved_pointers(before, after, own):
@@ -210,11 +214,9 @@ def _moved_pointers(before: Param, after: Param, own: _Own) -> Iterator[tuple[in
 
     A word whose allocation nobody knows on either side tells nothing, nor does one that is no address for certain.
     """
-    theirs = {pointer.offset: pointer for pointer in after.pointers}
-    for pointer in before.pointers:
+    for pointer, other in twins(before, after):
         if pointer.generation is None or pointer.confirmed is False:
             continue
-        other = theirs.get(pointer.offset)
         if other is None:
             yield pointer.offset, "is an address here and none there"
             continue

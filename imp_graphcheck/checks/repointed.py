@@ -2,10 +2,11 @@
 live. Whoever holds the old tensor, the program does not compute with it any more.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Container, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from imp_graphcheck.checks.lifetimes import READS, Moved, Use, replaced
+from imp_graphcheck.checks.twins import twins
 from imp_graphcheck.record.finding import Finding
 from imp_graphcheck.record.graph import GraphTrace, Pointer, generations_in
 from imp_graphcheck.record.memory import Allocation
@@ -29,13 +30,13 @@ def check_repointed(
     what an earlier call left in the padding of a struct.
     """
     mine, theirs = generations_in((base,)), generations_in((again,))
+    left, taken_up = _held(mine - theirs, memory, base), _held(theirs - mine, memory, again)
     pairs: dict[int, _Pair] = {}
-    for use, twin in _twins(base, again):
-        old, new = memory.get(use.pointer.generation or 0), memory.get(twin.generation or 0)
-        if old is None or new is None or old.generation in theirs or new.generation in mine:
-            continue
-        if _is_held(old, base) and _is_held(new, again) and use.pointer.displacement == twin.displacement:
-            pairs.setdefault(old.generation, _Pair(old, new)).uses.append(use)
+    if left and taken_up:
+        for use, twin in _twins(base, again, left):
+            old, new = left[use.pointer.generation or 0], taken_up.get(twin.generation or 0)
+            if new is not None and use.pointer.displacement == twin.displacement:
+                pairs.setdefault(old.generation, _Pair(old, new)).uses.append(use)
     return tuple(
         replaced(
             pair.old,
@@ -52,18 +53,32 @@ def check_repointed(
     )
 
 
-def _twins(base: GraphTrace, again: GraphTrace) -> Iterator[tuple[Use, Pointer]]:
-    """The pointers that are read, each with the one in its place; as far as both graphs run the same kernels."""
+def _held(
+    generations: Collection[int], memory: Mapping[int, Allocation], graph: GraphTrace
+) -> dict[int, Allocation]:
+    """Those allocations that are in somebody's hands, and not the graph's own."""
+    return {
+        generation: held
+        for generation in generations
+        if (held := memory.get(generation)) is not None
+        and held.state == "live"
+        and held.space == "device"
+        and held.pool != graph.pool
+    }
+
+
+def _twins(
+    base: GraphTrace, again: GraphTrace, generations: Container[int | None]
+) -> Iterator[tuple[Use, Pointer]]:
+    """The pointers into `generations` that are read, each with the one in its place; as far as both graphs run the
+    same kernels.
+    """
     for mine, theirs in zip(base.nodes, again.nodes, strict=False):
         if (mine.kind, mine.name, len(mine.params)) != (theirs.kind, theirs.name, len(theirs.params)):
             return
         for param, other in zip(mine.params, theirs.params, strict=True):
-            twins = {pointer.offset: pointer for pointer in other.pointers}
-            for pointer in param.pointers:
-                twin = twins.get(pointer.offset)
-                if twin is not None and pointer.access in READS and pointer.confirmed is not False:
+            for pointer, twin in twins(param, other) if param.pointers and other.pointers else ():
+                if pointer.generation not in generations or twin is None or twin.generation is None:
+                    continue
+                if pointer.access in READS and pointer.confirmed is not False:
                     yield Use(base, mine, param, pointer), twin
-
-
-def _is_held(allocation: Allocation, graph: GraphTrace) -> bool:
-    return allocation.state == "live" and allocation.space == "device" and allocation.pool != graph.pool

@@ -3,6 +3,8 @@
 from imp_graphcheck.device.stack import Identity, RawStack, identity, site_of
 from imp_graphcheck.record.site import Site
 
+_UNSEEN = -1
+
 
 class LaunchSites:
     """Sites by index; they grow as stacks are asked for."""
@@ -19,7 +21,9 @@ class LaunchSites:
     def index(self, stack: RawStack) -> int | None:
         """The index of the line; None for an empty stack. The caller keeps the stack alive."""
         key = identity(stack)
-        if key not in self._by_stack:
+        index = self._by_stack.get(key, _UNSEEN)
+        if index == _UNSEEN:
             site = site_of(stack)
-            self._by_stack[key] = None if site is None else self._sites.setdefault(site, len(self._sites))
-        return self._by_stack[key]
+            index = None if site is None else self._sites.setdefault(site, len(self._sites))
+            self._by_stack[key] = index
+        return index

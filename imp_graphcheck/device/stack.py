@@ -9,10 +9,13 @@ import torch
 
 from imp_graphcheck.record.site import Frame, Site
 
-RawStack = tuple[tuple[CodeType, int], ...]
-"""Innermost first: code object and last instruction of each frame. To find the line takes longer than all the rest."""
+RawStack = tuple[tuple[CodeType, ...], tuple[int, ...]] | tuple[()]
+"""Innermost first: the code objects of the frames, and the last instruction in each; empty where nobody was on the stack.
 
-Identity = tuple[tuple[int, int], ...]
+To find the line takes longer than all the rest.
+"""
+
+Identity = tuple[int, ...]
 """A stack that can be looked up: to hash a code object is to hash all its instructions."""
 
 MAX_FRAMES = 24
@@ -28,11 +31,13 @@ def take_stack(skip: int = 1) -> RawStack:
     for _ in range(skip):
         # A tensor that dies after the last line of the program has nobody below it on the stack.
         frame = frame.f_back if frame is not None else None
-    frames: list[tuple[CodeType, int]] = []
-    while frame is not None and len(frames) < MAX_FRAMES:
-        frames.append((frame.f_code, frame.f_lasti))
+    codes: list[CodeType] = []
+    instructions: list[int] = []
+    while frame is not None and len(codes) < MAX_FRAMES:
+        codes.append(frame.f_code)
+        instructions.append(frame.f_lasti)
         frame = frame.f_back
-    return tuple(frames)
+    return (tuple(codes), tuple(instructions)) if codes else ()
 
 
 _sites: dict[Identity, tuple[RawStack, Site | None]] = {}
@@ -42,15 +47,17 @@ _frames: dict[tuple[int, int], tuple[CodeType, Frame]] = {}
 
 def identity(stack: RawStack) -> Identity:
     """Equal for stacks of the same places of the same code."""
-    return tuple([(id(code), instruction) for code, instruction in stack])
+    return (*map(id, stack[0]), *stack[1]) if stack else ()
 
 
 def site_of(stack: RawStack) -> Site | None:
     """The site a stack stands for; None for an empty stack. Equal stacks, of which graphs hold thousands, share one."""
+    if not stack:
+        return None
     key = identity(stack)
     known = _sites.get(key)
     if known is None:
-        known = _sites[key] = (stack, site_of_frames(tuple([_frame(*entry) for entry in stack])))
+        known = _sites[key] = (stack, site_of_frames(tuple(map(_frame, *stack))))
     return known[1]
 
 

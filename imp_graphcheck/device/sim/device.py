@@ -19,7 +19,7 @@ from imp_graphcheck.device.sim.errors import Fault, RuntimeCode, SimError, SimLi
 from imp_graphcheck.device.sim.gpu import current_gpu
 from imp_graphcheck.device.sim.graph import CUDAGraph
 from imp_graphcheck.device.sim.graph_reader import read_nodes
-from imp_graphcheck.device.sim.owners import DeviceOwner, Owner, pool_name
+from imp_graphcheck.device.sim.owners import Owner, now, pool_name
 from imp_graphcheck.device.sim.streams import current_stream
 from imp_graphcheck.device.sim.tensors import point, span_bytes, tensor_over
 from imp_graphcheck.device.sim.work import Memset
@@ -97,8 +97,8 @@ class SimDevice:
         launches: Sequence[OpLaunch] = (),
     ) -> GraphTrace:
         nodes, sites = read_nodes(graph.nodes, launches)
-        for node in graph.nodes:
-            self._owners.update((owner.generation, owner) for owner in node.owners if owner is not None)
+        held = (owner for node in graph.nodes for owner in node.owners)
+        self._owners.update({owner.generation: owner for owner in held if owner is not None})
         return GraphTrace(
             key=str(key),
             nodes=nodes,
@@ -138,15 +138,14 @@ class SimDevice:
     def allocations(self, generations: Collection[int]) -> dict[int, Allocation]:
         memory = current_gpu().memory
         return {
-            generation: self._owners[generation].now(memory)
+            generation: now(self._owners[generation], memory)
             for generation in generations
             if generation in self._owners
         }
 
     def live_in_pool(self, graph: CUDAGraph) -> dict[int, Allocation]:
         memory = current_gpu().memory
-        live = (DeviceOwner(allocation) for allocation in memory.allocator.live_in(graph.pool()))
-        return {owner.generation: owner.now(memory) for owner in live}
+        return {live.generation: now(live, memory) for live in memory.allocator.live_in(graph.pool())}
 
     def contents(self, address: int, size_bytes: int) -> bytes | None:
         held = current_gpu().allocator.live_at(address)
@@ -157,7 +156,7 @@ class SimDevice:
     def owners_of(self, addresses: Collection[int], *, captured: CUDAGraph | None = None) -> dict[int, int]:
         time = None if captured is None else captured.ended_at
         found = current_gpu().allocator.owners_at(addresses, time)
-        self._owners.update((held.generation, DeviceOwner(held)) for held in found.values())
+        self._owners.update((held.generation, held) for held in found.values())
         return {address: held.generation for address, held in found.items()}
 
     def host_addresses(self) -> Container[int]:

@@ -7,6 +7,9 @@ intermediate belongs to the next one.
 
 import struct
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from math import prod
 from typing import Any
 
 import torch
@@ -16,7 +19,7 @@ from imp_graphcheck.device.op_trace import Launch as OpLaunch
 from imp_graphcheck.device.op_trace import launch_of_node
 from imp_graphcheck.device.sim.capture import GraphNode
 from imp_graphcheck.device.sim.owners import Owner
-from imp_graphcheck.device.sim.work import Copy, Launch, Operand
+from imp_graphcheck.device.sim.work import Copy, Launch, Operand, Slot
 from imp_graphcheck.record.graph import Access, Node, Param, Pointer
 from imp_graphcheck.record.site import Site
 
@@ -32,30 +35,25 @@ def read_nodes(
 ) -> tuple[tuple[Node, ...], tuple[Site, ...]]:
     """The nodes, and the launching lines that they name by index."""
     lines = LaunchSites()
-    operators = launch_of_node(launches)
-    read = tuple(
-        _node(
-            node, lines.index(node.work.stack), operators[node.index].op if node.index in operators else None
-        )
-        for node in nodes
-    )
+    operators = {index: launch.op for index, launch in launch_of_node(launches).items()}
+    read = tuple([_node(node, lines.index(node.work.stack), operators.get(node.index)) for node in nodes])
     return read, lines.sites
 
 
 def _node(node: GraphNode, launch: int | None, op: str | None) -> Node:
     work = node.work
     if isinstance(work, Launch):
-        grid = (max(1, -(-_elements(work) // ELEMENTS_PER_BLOCK)), 1, 1)
+        operator = _operator(work.op)
         return Node(
             index=node.index,
             kind="kernel",
-            name=work.name,
+            name=operator.name,
             dependencies=node.dependencies,
-            grid=grid,
+            grid=(max(1, -(-_elements(work) // ELEMENTS_PER_BLOCK)), 1, 1),
             block=(THREADS, 1, 1),
             shared_bytes=0,
-            op=op or work.name,
-            params=_kernel_params(work, node.owners),
+            op=op or operator.name,
+            params=_kernel_params(work, operator, node.owners),
             launch=launch,
         )
     if isinstance(work, Copy):
@@ -90,46 +88,66 @@ def _node(node: GraphNode, launch: int | None, op: str | None) -> Node:
 
 def _elements(launch: Launch) -> int:
     # A reduction's grid follows its input, everything else's its output: the larger of the two.
-    return max(
-        (torch.Size(operand.shape).numel() for operand in (*launch.operands, *launch.results)), default=1
-    )
+    return max([prod(operand.shape) for operand in (*launch.operands, *launch.results)], default=1)
 
 
-def _kernel_params(launch: Launch, owners: tuple[Owner | None, ...]) -> tuple[Param, ...]:
-    tensors = [
-        _tensor_param(operand, _access(launch, operand), owner)
+@dataclass(frozen=True, slots=True)
+class _Operator:
+    """What is the same for all launches of an operator."""
+
+    name: str
+    parameters: tuple[str, ...]
+    overwrites: bool
+
+
+@cache
+def _operator(op: torch._ops.OpOverload) -> _Operator:
+    schema = op._schema
+    parameters = tuple(parameter.name for parameter in schema.arguments)
+    return _Operator(str(op), parameters, schema.name in _OVERWRITES)
+
+
+def _kernel_params(
+    launch: Launch, operator: _Operator, owners: tuple[Owner | None, ...]
+) -> tuple[Param, ...]:
+    params = [
+        _tensor_param(operand, _access(launch, operator, operand), owner)
         for operand, owner in zip(launch.touched(), owners, strict=True)
         if operand.span_bytes
     ]
-    parameters = launch.op._schema.arguments
-    values = [
-        *zip((parameter.name for parameter in parameters), launch.args, strict=False),
-        *launch.kwargs.items(),
-    ]
-    scalars = [Param(name=name, data=data.hex()) for name, value in values if (data := _scalar_bytes(value))]
-    return (*tensors, *scalars)
+    values = [*zip(operator.parameters, launch.args, strict=False), *launch.kwargs.items()]
+    for name, value in values:
+        data = b"" if type(value) is Slot else _scalar_bytes(value)
+        if data:
+            params.append(Param(name=name, data=data.hex()))
+    return tuple(params)
 
 
-def _access(launch: Launch, operand: Operand) -> Access:
+def _access(launch: Launch, operator: _Operator, operand: Operand) -> Access:
     if not operand.written:
         return "read"
     if operand.name.startswith("out") or operand in launch.results or operand is launch.workspace:
         return "write"
-    return "write" if launch.op._schema.name in _OVERWRITES else "readwrite"
+    return "write" if operator.overwrites else "readwrite"
 
 
 def _tensor_param(operand: Operand, access: Access, owner: Owner | None) -> Param:
     words = (operand.address, *operand.shape, *operand.strides)
     return Param(
         name=operand.name,
-        data=struct.pack(f"<{len(words)}q", *words).hex(),
+        data=_words(len(words)).pack(*words).hex(),
         pointers=(_pointer(operand.address, operand.span_bytes, access, owner),),
     )
 
 
+@cache
+def _words(count: int) -> struct.Struct:
+    return struct.Struct(f"<{count}q")
+
+
 def _address_param(name: str, address: int, size_bytes: int, access: Access, owner: Owner | None) -> Param:
     pointer = _pointer(address, size_bytes, access, owner)
-    return Param(name=name, data=struct.pack("<q", address).hex(), pointers=(pointer,))
+    return Param(name=name, data=_words(1).pack(address).hex(), pointers=(pointer,))
 
 
 def _pointer(address: int, span_bytes: int, access: Access, owner: Owner | None) -> Pointer:
@@ -146,8 +164,8 @@ def _pointer(address: int, span_bytes: int, access: Access, owner: Owner | None)
 
 def _scalar_bytes(value: Any) -> bytes:
     """The bytes of an argument that is no tensor; none for what a kernel is not given."""
-    if isinstance(value, bool | int):
-        return struct.pack("<q", int(value))
+    if isinstance(value, int):
+        return struct.pack("<q", value)
     if isinstance(value, float):
         return struct.pack("<d", value)
     if isinstance(value, complex):

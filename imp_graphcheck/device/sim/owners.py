@@ -1,6 +1,7 @@
 """Who held an address when a node was recorded, and what has become of that memory since."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 from imp_graphcheck.device.sim.allocator import DEFAULT_POOL, PoolId
@@ -12,38 +13,6 @@ from imp_graphcheck.record.memory import Allocation, AllocationState
 
 if TYPE_CHECKING:
     from imp_graphcheck.device.sim.memory import Memory
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceOwner:
-    """An allocation of device memory."""
-
-    allocation: DeviceAllocation
-
-    @property
-    def generation(self) -> int:
-        return self.allocation.generation
-
-    @property
-    def address(self) -> int:
-        return self.allocation.address
-
-    def now(self, memory: "Memory") -> Allocation:
-        """What has become of it."""
-        held = self.allocation
-        state: AllocationState = "live"
-        if not held.live:
-            mapped = memory.arena.is_mapped(held.address, held.size)
-            state = "freed" if mapped else "unmapped"
-        return Allocation(
-            generation=held.generation,
-            address=held.address,
-            size_bytes=held.requested,
-            pool=pool_name(held.pool),
-            state=state,
-            allocation_site=site_of(held.allocation_site),
-            free_site=site_of(held.free_site),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +32,7 @@ class PinnedOwner:
     def address(self) -> int:
         return self.block.address
 
-    def now(self, memory: "Memory") -> Allocation:
+    def now(self) -> Allocation:
         """What has become of it."""
         same = self.block.generation == self.life
         return Allocation(
@@ -78,20 +47,39 @@ class PinnedOwner:
         )
 
 
-Owner = DeviceOwner | PinnedOwner
+Owner = DeviceAllocation | PinnedOwner
 
 
 def owner_of(address: int, memory: "Memory") -> Owner | None:
     """Who holds `address` now; None for memory that nobody allocated through torch."""
     allocation = memory.allocator.live_at(address)
     if allocation is not None:
-        return DeviceOwner(allocation)
+        return allocation
     block = memory.pinned.block_at(address)
     if block is not None and block.live:
         return PinnedOwner(block, block.generation, block.allocation_stack)
     return None
 
 
+def now(owner: Owner, memory: "Memory") -> Allocation:
+    """What has become of the memory of `owner`."""
+    if isinstance(owner, PinnedOwner):
+        return owner.now()
+    state: AllocationState = "live"
+    if not owner.live:
+        state = "freed" if memory.arena.is_mapped(owner.address, owner.size) else "unmapped"
+    return Allocation(
+        generation=owner.generation,
+        address=owner.address,
+        size_bytes=owner.requested,
+        pool=pool_name(owner.pool),
+        state=state,
+        allocation_site=site_of(owner.allocation_site),
+        free_site=site_of(owner.free_site),
+    )
+
+
+@cache
 def pool_name(pool: PoolId) -> str:
     """A pool in the words of the record."""
     return DEFAULT_POOL_NAME if pool == DEFAULT_POOL else f"pool {pool[0]}:{pool[1]}"
