@@ -19,8 +19,10 @@ from imp_graphcheck.bisect.settings import BisectSettings
 from imp_graphcheck.bisect.trial_settings import TrialSettings
 from imp_graphcheck.capture.launch import run_capture
 from imp_graphcheck.capture.settings import CaptureSettings, remove_if_empty
+from imp_graphcheck.capture.warm import warm_trials
 from imp_graphcheck.child.failure import ChildError
 from imp_graphcheck.child.listener import OnEvent
+from imp_graphcheck.child.template import Template
 from imp_graphcheck.errors import UsageError
 from imp_graphcheck.record.bisection import Bisection, Trial, load_bisection, save_bisection
 from imp_graphcheck.record.run import Run
@@ -51,7 +53,8 @@ def run_bisect(
     settings.validate()
     search = _Search.resumed(settings) if settings.resume is not None else _Search.new(settings)
     try:
-        search.go_on(on_event, on_trial)
+        with warm_trials(settings.capture.device) as template:
+            search.go_on(on_event, on_trial, template)
     except (UsageError, ChildError, KeyboardInterrupt):
         search.clean_up()
         raise
@@ -101,7 +104,7 @@ class _Search:
             search._done.append(Done(settings=made, run=load_run(directory / trial.run)))
         return search
 
-    def go_on(self, on_event: OnEvent, on_trial: OnTrial) -> None:
+    def go_on(self, on_event: OnEvent, on_trial: OnTrial, template: Template) -> None:
         before = self.bisection.seconds
         started = time.monotonic()
         while len(self._done) < self._settings.max_trials:
@@ -109,7 +112,7 @@ class _Search:
             if trial is None:
                 break
             on_trial(len(self._done) + 1, trial)
-            stopped = not self._try(trial, on_event)
+            stopped = not self._try(trial, on_event, template)
             self._save(before + time.monotonic() - started)
             if stopped:
                 return
@@ -138,11 +141,11 @@ class _Search:
         """Leave nothing behind of a search that never got going."""
         remove_if_empty([self.directory / "runs", *self._made])
 
-    def _try(self, trial: TrialSettings, on_event: OnEvent) -> bool:
+    def _try(self, trial: TrialSettings, on_event: OnEvent, template: Template) -> bool:
         """One trial; False if the user stopped it. The first must leave a record, a later one may fail to."""
         started = time.monotonic()
         try:
-            captured = run_capture(trial, on_event=on_event, worker=WORKER)
+            captured = run_capture(trial, on_event=on_event, worker=WORKER, template=template)
             run, directory = captured.run, captured.directory
         except ChildError as error:
             if not self._done:

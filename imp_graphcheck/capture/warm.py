@@ -7,7 +7,8 @@ from imp_graphcheck.child.template import Template, warm_template
 IMPORTS = ("torch", "imp_graphcheck.capture.stages", "imp_graphcheck.target.resolve")
 """Neither of these looks at a GPU. Each device has its own, which `auto` cannot know without looking."""
 
-DEVICE_IMPORTS = {"sim": ("imp_graphcheck.device.sim.device",)}
+DEVICE_IMPORTS = {"sim": ("imp_graphcheck.device.sim.device", "torch._dynamo")}
+"""The software GPU asks torch's meta kernels for the shapes of results, and the first of them imports the latter."""
 
 LATE_VARIABLES = ("CUDA_LAUNCH_BLOCKING", "CUDA_VISIBLE_DEVICES")
 """What the driver reads when it is initialised, which is in the trial."""

@@ -12,6 +12,8 @@ from imp_graphcheck.child.start import Process, Request, spawn
 from imp_graphcheck.child.template import Template
 from imp_graphcheck.child.wires import open_wires
 
+__all__ = ["OnEvent", "run_child"]
+
 
 def run_child(
     arguments: Sequence[str],
