@@ -104,7 +104,7 @@ class _Search:
             search._done.append(Done(settings=made, run=load_run(directory / trial.run)))
         return search
 
-    def go_on(self, on_event: OnEvent, on_trial: OnTrial, template: Template) -> None:
+    def go_on(self, on_event: OnEvent, on_trial: OnTrial, template: Template | None) -> None:
         before = self.bisection.seconds
         started = time.monotonic()
         while len(self._done) < self._settings.max_trials:
@@ -141,7 +141,7 @@ class _Search:
         """Leave nothing behind of a search that never got going."""
         remove_if_empty([self.directory / "runs", *self._made])
 
-    def _try(self, trial: TrialSettings, on_event: OnEvent, template: Template) -> bool:
+    def _try(self, trial: TrialSettings, on_event: OnEvent, template: Template | None) -> bool:
         """One trial; False if the user stopped it. The first must leave a record, a later one may fail to."""
         started = time.monotonic()
         try:

@@ -1,6 +1,6 @@
 """What every trial imports first, for those who start many: see `child.template`."""
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 
 from imp_graphcheck.child.template import Template, warm_template
 
@@ -14,6 +14,11 @@ LATE_VARIABLES = ("CUDA_LAUNCH_BLOCKING", "CUDA_VISIBLE_DEVICES")
 """What the driver reads when it is initialised, which is in the trial."""
 
 
-def warm_trials(device: str) -> AbstractContextManager[Template]:
-    """A template for trials on `device`, for as long as the block lasts."""
-    return warm_template((*IMPORTS, *DEVICE_IMPORTS.get(device, ())), late=LATE_VARIABLES)
+def warm_trials(device: str) -> AbstractContextManager[Template | None]:
+    """A template for trials on `device`, for as long as the block lasts; none for a real card.
+
+    That CUDA starts in a forked process has not been shown on one (tests/gpu/test_forked.py would).
+    """
+    if device not in DEVICE_IMPORTS:
+        return nullcontext()
+    return warm_template((*IMPORTS, *DEVICE_IMPORTS[device]), late=LATE_VARIABLES)

@@ -55,7 +55,7 @@ TwinKey = tuple[str, int, str]
 
 
 def _judged(
-    case: Case, device: str, folder: str, twins: dict[TwinKey, Run], template: Template
+    case: Case, device: str, folder: str, twins: dict[TwinKey, Run], template: Template | None
 ) -> tuple[MatrixRow, dict[str, str]]:
     started = time.monotonic()
     fault = _run(case.fault_model, case.fault_option, device, folder, case, template)
@@ -82,7 +82,9 @@ def _judged(
     return row, fault.environment
 
 
-def _run(model: str, fault: str | None, device: str, folder: str, case: Case, template: Template) -> Run:
+def _run(
+    model: str, fault: str | None, device: str, folder: str, case: Case, template: Template | None
+) -> Run:
     settings = CaptureSettings(
         model=model,
         pp=256,

@@ -25,6 +25,7 @@ STAGES = [
     "replay",
     "compare",
     "speed",
+    "host-state",
 ]
 
 

@@ -131,7 +131,7 @@ def test_an_unknown_fault_is_refused(name: str) -> None:
 
 def test_a_fault_is_gone_when_its_run_is_over(check: Check) -> None:
     for fault in ENGINE_FAULTS:
-        check("qwen3-tiny", fault=fault, reps=0, pp=128)
+        check("qwen3-tiny", fault=fault, reps=0, pp=64, requests=1)
     assert check("qwen3-tiny").verdict == "clean"
 
 

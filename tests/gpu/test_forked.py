@@ -6,7 +6,7 @@ import pytest
 
 from imp_graphcheck.capture.launch import run_capture
 from imp_graphcheck.capture.settings import CaptureSettings
-from imp_graphcheck.capture.warm import warm_trials
+from imp_graphcheck.capture.warm import IMPORTS, LATE_VARIABLES
 from imp_graphcheck.child import Template
 from imp_graphcheck.device.cuda.device import CudaDevice
 from imp_graphcheck.record.run import Run
@@ -23,7 +23,7 @@ def test_a_forked_trial_is_like_any_other(device: CudaDevice, tmp_path: Path, fa
     def run(template: Template | None) -> Run:
         return run_capture(settings, on_event=lambda event: None, template=template).run
 
-    with warm_trials("cuda") as template:
+    with warm_template(IMPORTS, late=LATE_VARIABLES) as template:
         forked = [run(template), run(template)]
     assert template.forked == 2, template.problem
     plain = run(None)
