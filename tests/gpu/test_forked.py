@@ -7,7 +7,7 @@ import pytest
 from imp_graphcheck.capture.launch import run_capture
 from imp_graphcheck.capture.settings import CaptureSettings
 from imp_graphcheck.capture.warm import IMPORTS, LATE_VARIABLES
-from imp_graphcheck.child import Template
+from imp_graphcheck.child import Template, warm_template
 from imp_graphcheck.device.cuda.device import CudaDevice
 from imp_graphcheck.record.run import Run
 
