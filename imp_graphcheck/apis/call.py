@@ -1,0 +1,36 @@
+"""One function of the CUDA runtime, the driver or a library, as far as captures are concerned."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from imp_graphcheck.record.audit import CallClass
+
+InCapture = Literal["waits", "unsafe", "legacy", "recorded", "never", "at once"]
+"""What a call does while a stream is being captured.
+
+    waits      it waits for work, or asks whether work is done: refused in every mode where that work is captured
+    unsafe     refused unless the mode is relaxed, where it happens at once (cudaMalloc, cublasCreate)
+    legacy     it goes through the legacy stream: refused unless the mode is relaxed and the captured stream does not
+               order itself with the legacy stream (cudaMemcpy, cudaMemset)
+    recorded   it becomes a node
+    never      no mode records it
+    at once    allowed everywhere; it happens at the capture and at no replay (cudaEventCreate)
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiCall:
+    """`kind` is None for a copy whose arguments say which way it goes: `direction_argument` is the position of the
+    `cudaMemcpyKind`. `stream_argument` is the position of the stream, None where the call takes none.
+    """
+
+    name: str
+    kind: CallClass | None
+    in_capture: InCapture
+    direction_argument: int | None = None
+    stream_argument: int | None = None
+    target_argument: int | None = None
+    source_argument: int | None = None
+    bytes_argument: int | None = None
+    is_lazy: bool = False
+    """Whether a program makes it once, for all that follows: what a process that is warm hides."""
