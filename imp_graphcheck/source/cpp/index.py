@@ -1,0 +1,281 @@
+"""All files of a tree together: functions and classes by name, and the types of expressions."""
+
+import os
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from imp_graphcheck.source.cpp.facts import Assigned, Class, Expr, FileFacts, Function, Local, Method
+from imp_graphcheck.source.cpp.types import element_of, parse_type, pointed_at
+
+_HEADERS = (".h", ".hpp", ".cuh", ".hh", ".hxx", ".inl", ".inc", ".ipp", ".tpp")
+_ELEMENTS = frozenset({"front", "back", "at", "value", "top", "operator[]"})
+_DEPTH = 8
+
+
+class Index:
+    """Functions are known by their number, classes by themselves."""
+
+    def __init__(self, files: Sequence[FileFacts]) -> None:
+        self.files = {facts.path: facts for facts in files}
+        self.functions: list[Function] = []
+        self.first: dict[str, int] = {}
+        """The number of the first function of each file."""
+        self.by_name: dict[str, list[int]] = defaultdict(list)
+        self.classes: dict[str, list[Class]] = defaultdict(list)
+        self.aliases: dict[str, str] = {}
+        self.declared: dict[str, list[Method]] = defaultdict(list)
+        self.mentioned: dict[str, str] = {}
+        self._globals: dict[str, list[Local]] = defaultdict(list)
+        self._assigned: dict[str, list[Assigned]] = defaultdict(list)
+        self._derived: dict[str, list[Class]] = defaultdict(list)
+        self._seen_by: dict[str, frozenset[str]] = {}
+        for facts in files:
+            self._add(facts)
+        self._by_file_name: dict[str, list[str]] = defaultdict(list)
+        for path in self.files:
+            self._by_file_name[os.path.basename(path)].append(path)
+
+    def _add(self, facts: FileFacts) -> None:
+        self.first[facts.path] = len(self.functions)
+        for function in facts.functions:
+            if not function.name.endswith("(lambda)"):
+                self.by_name[function.name].append(len(self.functions))
+            self.functions.append(function)
+        for each in facts.classes:
+            self.classes[each.name].append(each)
+            for base in each.bases:
+                self._derived[parse_type(base).name].append(each)
+        self.aliases |= facts.aliases
+        for name, methods in facts.declared.items():
+            self.declared[name].extend(methods)
+        for name, local in facts.globals.items():
+            self._globals[name].append(local)
+        for assigned in facts.assigned:
+            self._assigned[assigned.name].append(assigned)
+        for name, line in facts.mentioned.items():
+            self.mentioned.setdefault(name, f"{facts.path}:{line}")
+
+    # functions
+
+    def number(self, file: str, local: int) -> int:
+        """The number of a function that is the `local`th of its file."""
+        return self.first[file] + local
+
+    def parent(self, function: Function) -> Function | None:
+        """The function that a lambda was written in."""
+        return self.functions[self.number(function.file, function.parent)] if function.parent >= 0 else None
+
+    def around(self, function: Function) -> Iterator[Function]:
+        """`function`, and those it was written in."""
+        here: Function | None = function
+        while here is not None:
+            yield here
+            here = self.parent(here)
+
+    def is_visible(self, function: Function, file: str) -> bool:
+        """Whether code of `file` can call `function` by its name."""
+        if not function.is_file_local or function.file == file:
+            return True
+        return function.file in self.included_by(file)
+
+    def included_by(self, file: str) -> frozenset[str]:
+        """All files of the tree that `file` includes, directly or not."""
+        known = self._seen_by.get(file)
+        if known is not None:
+            return known
+        found: set[str] = set()
+        waiting = [file]
+        while waiting:
+            here = waiting.pop()
+            for name in self.files[here].includes:
+                for path in self._by_file_name.get(os.path.basename(name), ()):
+                    if path not in found and (path == name or path.endswith("/" + name.lstrip("./"))):
+                        found.add(path)
+                        waiting.append(path)
+        self._seen_by[file] = frozenset(found)
+        return self._seen_by[file]
+
+    def takes(self, function: Function, arguments: int) -> bool:
+        """Whether it can be called with so many arguments, defaults of its declarations included."""
+        if function.takes(arguments):
+            return True
+        if arguments > len(function.parameters):
+            return False
+        total = len(function.parameters)
+        declared = list(self.declared.get(function.name, ())) if not function.is_method else []
+        for each in self.classes_named(function.scope[-1:]) if function.is_method else ():
+            declared += each.methods.get(function.name, [])
+        return any(each.total == total and each.needed <= arguments for each in declared)
+
+    # classes
+
+    def classes_named(self, path: tuple[str, ...], near: tuple[str, ...] = ()) -> list[Class]:
+        """Classes that `path` may mean for code in the scope `near`; the nearest ones."""
+        if not path:
+            return []
+        found = [each for each in self.classes.get(path[-1], ()) if _ends_with((*each.scope, each.name), path)]
+        if len(found) < 2:
+            return found
+        shared = [_shared((*each.scope,), near) for each in found]
+        return [each for each, length in zip(found, shared, strict=True) if length == max(shared)]
+
+    def class_of(self, type_text: str, near: tuple[str, ...] = ()) -> list[Class]:
+        """The classes of the tree that a type may be; none for those of libraries."""
+        for _ in range(_DEPTH):
+            path = parse_type(type_text).path
+            found = self.classes_named(path, near)
+            if found or not path or path[-1] not in self.aliases:
+                return found
+            type_text = self.aliases[path[-1]]
+        return []
+
+    def bases_of(self, each: Class) -> Iterator[Class]:
+        """`each`, and the classes it is derived from."""
+        waiting, seen = [each], set[str]()
+        while waiting:
+            here = waiting.pop(0)
+            if here.qualified in seen:
+                continue
+            seen.add(here.qualified)
+            yield here
+            for base in here.bases:
+                waiting += self.class_of(base, here.scope)
+
+    def derived_from(self, each: Class) -> Iterator[Class]:
+        """The classes that are derived from `each`, directly or not."""
+        waiting, seen = [each], {each.qualified}
+        while waiting:
+            here = waiting.pop()
+            for child in self._derived.get(here.name, ()):
+                if child.qualified not in seen:
+                    seen.add(child.qualified)
+                    waiting.append(child)
+                    yield child
+
+    def methods(self, each: Class, name: str) -> list[int]:
+        """The bodies of the methods of this class itself that have this name."""
+        wanted = (*each.scope, each.name)
+        return [
+            number
+            for number in self.by_name.get(name, ())
+            if self.functions[number].is_method and _ends_with(wanted, self.functions[number].scope)
+        ]
+
+    def own_class(self, function: Function) -> list[Class]:
+        """The class whose method `function` is."""
+        if not function.is_method or not function.scope:
+            return []
+        return self.classes_named(function.scope[-1:], function.scope[:-1])
+
+    def dynamic_types(self, name: str, near: tuple[str, ...]) -> list[Class]:
+        """What was put into the variable or field `name`, where every assignment says so."""
+        found: list[Class] = []
+        for assigned in self._assigned.get(name, ()):
+            if not near or not assigned.scope or assigned.scope[-1] == near[-1]:
+                found += self.class_of(assigned.type, near)
+        return found
+
+    # types
+
+    def type_of(self, value: Expr, function: Function, depth: int = 0) -> str:
+        """The type of an expression in the words of the source; empty if it cannot be told."""
+        if depth > _DEPTH:
+            return ""
+        kind = value[0]
+        if kind == "this":
+            return "::".join(function.scope) if function.is_method else ""
+        if kind == "type":
+            return str(value[1])
+        if kind == "name":
+            return self._type_of_name(value, function, depth)
+        if kind == "deref":
+            return pointed_at(self._inner(value[1], function, depth))
+        if kind == "index":
+            return element_of(self._inner(value[1], function, depth))
+        if kind == "field":
+            return self._type_of_field(value, function, depth)
+        if kind == "call":
+            return self._type_of_call(value, function, depth)
+        return ""
+
+    def _inner(self, value: object, function: Function, depth: int) -> str:
+        return self.type_of(value, function, depth + 1) if isinstance(value, tuple) else ""
+
+    def _type_of_name(self, value: Expr, function: Function, depth: int) -> str:
+        name = str(value[2])
+        if not value[1]:
+            for here in self.around(function):
+                local = here.locals.get(name)
+                if local is not None:
+                    return self._type_of_variable(local, here, depth)
+            for each in self.own_class(function):
+                found = self.field(each, name)
+                if found is not None:
+                    return self._type_of_variable(found, function, depth)
+        candidates = self.files[function.file].globals.get(name)
+        if candidates is not None:
+            return self._type_of_variable(candidates, function, depth)
+        everywhere = self._globals.get(name, [])
+        return self._type_of_variable(everywhere[0], function, depth) if len(everywhere) == 1 else ""
+
+    def _type_of_variable(self, local: Local, function: Function, depth: int) -> str:
+        if parse_type(local.type).name == "auto":
+            return self.type_of(local.value, function, depth + 1)
+        return local.type
+
+    def field(self, each: Class, name: str) -> Local | None:
+        """The field of this class or of one it is derived from."""
+        for here in self.bases_of(each):
+            if name in here.fields:
+                return here.fields[name]
+        return None
+
+    def _type_of_field(self, value: Expr, function: Function, depth: int) -> str:
+        outer = self._inner(value[1], function, depth)
+        for each in self.class_of(outer, function.scope):
+            found = self.field(each, str(value[2]))
+            if found is not None:
+                return self._type_of_variable(found, function, depth)
+        return ""
+
+    def _type_of_call(self, value: Expr, function: Function, depth: int) -> str:
+        receiver, name = value[1], str(value[3])
+        if isinstance(receiver, tuple):
+            outer = self._inner(receiver, function, depth)
+            kind = parse_type(outer)
+            if kind.is_smart_pointer and name in ("get", "release", "lock"):
+                return kind.arguments[0] + "*" if kind.arguments else ""
+            if name in _ELEMENTS and element_of(outer):
+                return element_of(outer)
+            for each in self.class_of(outer, function.scope):
+                for here in self.bases_of(each):
+                    for method in here.methods.get(name, ()):
+                        return method.returns
+            return ""
+        for each in self.own_class(function):
+            for here in self.bases_of(each):
+                for method in here.methods.get(name, ()):
+                    return method.returns
+        if self.class_of(name, function.scope):
+            return name
+        types = {self.functions[number].returns for number in self.by_name.get(name, ())}
+        types |= {method.returns for method in self.declared.get(name, ())}
+        return types.pop() if len(types) == 1 else ""
+
+
+def is_header(path: str) -> bool:
+    """Whether other files include it."""
+    return path.endswith(_HEADERS)
+
+
+def _ends_with(path: tuple[str, ...], end: tuple[str, ...]) -> bool:
+    return len(end) <= len(path) and path[len(path) - len(end) :] == end
+
+
+def _shared(one: tuple[str, ...], other: tuple[str, ...]) -> int:
+    length = 0
+    for first, second in zip(one, other, strict=False):
+        if first != second:
+            break
+        length += 1
+    return length

@@ -1,0 +1,229 @@
+"""Which functions a captured region gets to, by which chain of calls, and under which conditions."""
+
+import heapq
+import itertools
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+
+from imp_graphcheck.source.cpp.facts import Call, Change, Function, Guard
+from imp_graphcheck.source.cpp.guards import RANK, GuardClass, classify
+from imp_graphcheck.source.cpp.index import Index
+from imp_graphcheck.source.cpp.resolve import Edge, Resolver
+
+_POINTER_CANDIDATES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A guard on the way, in which function it stands, and what kind of condition it is."""
+
+    guard: Guard
+    kind: GuardClass
+    function: int
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a function is reached best: the least doubtful chain, then the shortest.
+
+    `caller` is None for an entry. `conditions` are those of the whole chain, outermost first, without the plain ones.
+    """
+
+    is_certain: bool
+    rank: int
+    length: int
+    caller: int | None = None
+    call: Call | None = None
+    why: str = ""
+    conditions: tuple[Condition, ...] = ()
+    """Conditions of the whole chain that are more than plain ones."""
+
+    @property
+    def cost(self) -> tuple[int, int, int]:
+        return (not self.is_certain, self.rank, self.length)
+
+
+@dataclass(slots=True)
+class Reached:
+    """Every function that can be reached, with the way to it. `unknown` are the calls that nobody could follow."""
+
+    ways: dict[int, Way] = field(default_factory=dict)
+    callers: dict[int, list[tuple[int, Edge]]] = field(default_factory=dict)
+    unknown: list[str] = field(default_factory=list)
+
+
+class Walk:
+    """Walks from entries along the edges of a resolver."""
+
+    def __init__(self, index: Index, resolver: Resolver) -> None:
+        self._index = index
+        self._resolver = resolver
+        self._stop: frozenset[int] = frozenset()
+        self._environment: dict[tuple[int, str], bool] = {}
+
+    def from_entries(self, entries: Sequence[int], *, stop: Collection[int] = ()) -> Reached:
+        """Everything that these functions lead to. Those in `stop` are not gone through."""
+        reached = Reached()
+        self._stop = frozenset(stop)
+        pointers: dict[tuple[str, int], tuple[int, Call]] = {}
+        self._spread(reached, [(number, Way(True, 0, 0)) for number in entries], pointers)
+        self._through_pointers(reached, pointers)
+        return reached
+
+    def _spread(
+        self, reached: Reached, start: Sequence[tuple[int, Way]], pointers: dict[tuple[str, int], tuple[int, Call]]
+    ) -> None:
+        order = itertools.count()
+        waiting = [(way.cost, next(order), number, way) for number, way in start]
+        heapq.heapify(waiting)
+        while waiting:
+            _, _, number, way = heapq.heappop(waiting)
+            if number in reached.ways:
+                continue
+            reached.ways[number] = way
+            function = self._index.functions[number]
+            if function.is_device or number in self._stop:
+                continue
+            edges, unknown = self._resolver.edges(number)
+            for each in unknown:
+                call = Call("pointer", each.name, each.line, arity=each.arity)
+                pointers.setdefault((each.name, each.arity), (number, call))
+            for edge in edges:
+                reached.callers.setdefault(edge.target, []).append((number, edge))
+                if edge.target not in reached.ways:
+                    after = self._after(way, number, edge)
+                    heapq.heappush(waiting, (after.cost, next(order), edge.target, after))
+
+    def _after(self, way: Way, number: int, edge: Edge) -> Way:
+        conditions = self.conditions(number, edge.call.guards)
+        rank = max([way.rank, *(RANK[each.kind] for each in conditions)])
+        return Way(
+            is_certain=way.is_certain and edge.is_certain,
+            rank=rank,
+            length=way.length + 1,
+            caller=number,
+            call=edge.call,
+            why=edge.why or way.why,
+            conditions=(*way.conditions, *(each for each in conditions if each.kind not in ("none", "other"))),
+        )
+
+    def _through_pointers(self, reached: Reached, pointers: dict[tuple[str, int], tuple[int, Call]]) -> None:
+        """Calls through pointers: functions of that name whose address is taken. Otherwise the call is unknown."""
+        taken = self._address_taken(reached.ways)
+        done: set[tuple[str, int]] = set()
+        while True:
+            new = [key for key in pointers if key not in done]
+            if not new:
+                return
+            for key in new:
+                done.add(key)
+                number, call = pointers[key]
+                name = call.name.split("(")[0].split("->")[-1].split(".")[-1].strip("*& )")
+                targets = [
+                    target
+                    for target in taken
+                    if _is_named_like(self._index.functions[target].name, name)
+                    and self._index.takes(self._index.functions[target], call.arity)
+                ]
+                function = self._index.functions[number]
+                if not targets or len(targets) > _POINTER_CANDIDATES:
+                    reached.unknown.append(f"{function.file}:{call.line} {call.name}")
+                    continue
+                way = reached.ways[number]
+                for target in targets:
+                    place = self._index.mentioned.get(self._index.functions[target].name, "")
+                    why = f"only through a pointer: {call.name}" + (f", whose table is at {place}" if place else "")
+                    edge = Edge(target, call, False, why)
+                    reached.callers.setdefault(target, []).append((number, edge))
+                    if target not in reached.ways:
+                        self._spread(reached, [(target, self._after(way, number, edge))], pointers)
+
+    def _address_taken(self, reached: Collection[int]) -> list[int]:
+        names = set(self._index.mentioned)
+        for number in reached:
+            names.update(
+                call.name for call in self._index.functions[number].calls if call.kind == "mention"
+            )
+        return [
+            number for name in names for number in self._index.by_name.get(name, ())
+            if not self._index.functions[number].is_device
+        ]
+
+    # conditions
+
+    def conditions(self, number: int, guards: Sequence[int]) -> list[Condition]:
+        """The conditions around a call in the body of function `number`."""
+        function = self._index.functions[number]
+        is_environment = self._environment_of(number, function)
+        found = []
+        for each in guards:
+            guard = function.guards[each]
+            kind = classify(guard, is_environment, is_transition=self._is_transition(each, function))
+            if kind != "none":
+                found.append(Condition(guard, kind, number))
+        return found
+
+    def _is_transition(self, number: int, function: Function) -> bool:
+        """Whether a variable that outlives the call is looked at by this guard and changed under it."""
+        guard = function.guards[number]
+        if guard.kind not in ("if", "return", "case"):
+            return False
+        words = _names(guard.text)
+        return any(
+            change.name in words and number in change.guards and self._outlives(change, function)
+            for change in function.changes
+        )
+
+    def _outlives(self, change: Change, function: Function) -> bool:
+        for here in self._index.around(function):
+            local = here.locals.get(change.name)
+            if local is not None:
+                if local.is_static or "&" in local.type:
+                    return True
+                return change.is_through and "*" in local.type
+        return True
+
+    def _environment_of(self, number: int, function: Function) -> Callable[[str], bool]:
+        def is_environment(name: str) -> bool:
+            known = self._environment.get((number, name))
+            if known is None:
+                known = self._environment[number, name] = self._tells_environment(name, function, set())
+            return known
+
+        return is_environment
+
+    def _tells_environment(self, name: str, function: Function, seen: set[str]) -> bool:
+        if name in seen or len(seen) > 16:
+            return False
+        seen.add(name)
+        texts = [here.locals[name].text for here in self._index.around(function) if name in here.locals]
+        if not texts:
+            for each in self._index.own_class(function):
+                found = self._index.field(each, name)
+                if found is not None:
+                    texts.append(found.text)
+            of_file = self._index.files[function.file].globals.get(name)
+            if of_file is not None:
+                texts.append(of_file.text)
+        if any("getenv" in text for text in texts):
+            return True
+        called = [
+            each for each in self._index.by_name.get(name, ()) if self._index.functions[each].reads_environment
+        ]
+        if called and not texts:
+            return True
+        words = {word for text in texts for word in _names(text)}
+        return any(
+            word in self._index.by_name
+            and any(self._index.functions[each].reads_environment for each in self._index.by_name[word])
+            for word in words
+        )
+
+
+def _names(text: str) -> set[str]:
+    cleaned = "".join(character if character.isalnum() or character == "_" else " " for character in text)
+    return {word for word in cleaned.split() if not word[0].isdigit()}
+
+
+def _is_named_like(function: str, pointer: str) -> bool:
+    return bool(pointer) and (function == pointer or function.endswith("_" + pointer))
