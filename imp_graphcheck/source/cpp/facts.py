@@ -56,6 +56,9 @@ class Call:
     target: int = -1
     position: int = -1
     template_arguments: str = ""
+    inner: tuple[Guard, ...] = ()
+    """Guards inside of the macro that makes the call, and where that macro is defined."""
+    macro: tuple[str, str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +105,10 @@ class Function:
     is_method: bool = False
     is_virtual: bool = False
     is_template: bool = False
+    specialises: str = ""
+    """The template arguments of an explicit specialisation."""
+    outer: tuple[Guard, ...] = ()
+    """The `#if`s around the function."""
     returns: str = ""
     locals: dict[str, Local] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)

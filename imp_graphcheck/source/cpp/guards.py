@@ -6,7 +6,18 @@ from typing import Literal
 
 from imp_graphcheck.source.cpp.facts import Guard
 
-GuardClass = Literal["none", "other", "first call", "growth", "environment", "error", "debug", "not capturing", "other platform", "dead"]
+GuardClass = Literal[
+    "none",
+    "other",
+    "first call",
+    "growth",
+    "environment",
+    "error",
+    "debug",
+    "not capturing",
+    "other platform",
+    "dead",
+]
 
 RANK: dict[GuardClass, int] = {
     "none": 0,
@@ -36,20 +47,27 @@ _ERROR = re.compile(
     re.IGNORECASE,
 )
 _SUCCESS = re.compile(r"==\s*[\w:]*(cudaSuccess|CUDA_SUCCESS|STATUS_SUCCESS|ncclSuccess|Success)\b")
-_ERROR_NAME = re.compile(r"^!?\s*\(?\s*(err|error|e|rc|ret|st|status|result|res|cuda_?err\w*|last_?err\w*|failed|ok|success)\s*\)?$")
+_ERROR_NAME = re.compile(
+    r"^!?\s*\(?\s*(err|error|e|rc|ret|st|status|result|res|cuda_?err\w*|last_?err\w*|failed|ok|success)\s*\)?$"
+)
 _CALLS_CUDA = re.compile(r"^\w+\(.*\bcu(da|blas|dnn)?[A-Z]\w*\(")
 _NULL = re.compile(r"==\s*(nullptr|NULL|0|nil)\b|[!=]=\s*[\w.\->]*end\(\)|\.empty\(\)$|\.(count|contains)\(")
 _COMPARED = re.compile(r"[^<>=!-](>|<|>=|<=|!=|==)[^<>=]")
-_PLATFORM = re.compile(r"\b\w*(HIP|ROCM|HCC|MUSA|SYCL|ONEAPI|METAL|VULKAN|__APPLE__|_AMD_|OPENCL|CANN|ASCEND)\w*\b")
+_PLATFORM = re.compile(
+    r"\b\w*(HIP|ROCM|HCC|MUSA|SYCL|ONEAPI|METAL|VULKAN|__APPLE__|_AMD_|OPENCL|CANN|ASCEND)\w*\b"
+)
 _WINDOWS = re.compile(r"\b(_WIN32|_WIN64|WIN32|_MSC_VER)\b")
 
-OfName = Callable[[str], bool]
+OfName = Callable[[str], bool | None]
 
 
-def classify(guard: Guard, is_environment: OfName = lambda _name: False, *, is_transition: bool = False) -> GuardClass:
+def classify(
+    guard: Guard, is_environment: OfName = lambda _name: None, *, is_transition: bool = False
+) -> GuardClass:
     """The class of a guard.
 
-    `is_environment` knows variables and functions that tell what the environment says. `is_transition`: what the guard
+    `is_environment` knows variables and functions that tell what the environment says: False if they are false or null
+    where a variable is not set, None for all others. `is_transition`: what the guard
     looks at outlives the call, and is changed under the guard, so that next time the guard says something else.
     """
     found = _class_of(guard, is_environment)
@@ -59,8 +77,15 @@ def classify(guard: Guard, is_environment: OfName = lambda _name: False, *, is_t
 
 
 def _is_comparison(text: str) -> bool:
-    """Whether a size or a value is compared, so that the guard may hold again later."""
-    return _COMPARED.search(text) is not None and _NULL.search(text) is None and "nullptr" not in text and "NULL" not in text
+    """Whether a size, a value or a key is looked at, so that the guard may hold again later."""
+    if re.search(r"end\(\)|\.(find|count|contains)\(", text) is not None:
+        return True
+    return (
+        _COMPARED.search(text) is not None
+        and _NULL.search(text) is None
+        and "nullptr" not in text
+        and "NULL" not in text
+    )
 
 
 def _class_of(guard: Guard, is_environment: OfName) -> GuardClass:
@@ -125,8 +150,14 @@ def _one(text: str, *, negated: bool, is_environment: OfName) -> GuardClass:
         says_none = _CAPTURED_NONE.search(text) is not None
         says_some = not says_none
         return "not capturing" if says_some == negated else "other"
-    if "getenv" in text or any(is_environment(word) for word in re.findall(r"[A-Za-z_]\w*", text)):
-        return "environment"
+    unset = unset_means(text) if "getenv" in text else None
+    if unset is None:
+        said = [is_environment(word) for word in re.findall(r"[A-Za-z_]\w*", text)]
+        unset = next((each for each in said if each is not None), None)
+        if unset is not None and _NULL.search(text):
+            unset = not unset
+    if unset is not None:
+        return "other" if unset != negated else "environment"
     if _SUCCESS.search(text):
         return "error" if negated else "none"
     if negated and _CALLS_CUDA.search(text):
@@ -138,6 +169,11 @@ def _one(text: str, *, negated: bool, is_environment: OfName) -> GuardClass:
     if _DEBUG.search(_spaced(text)):
         return "other" if negated else "debug"
     return "other"
+
+
+def unset_means(text: str) -> bool:
+    """What an expression around `getenv` is where the variable is not set."""
+    return re.search(r"!\s*(std::)?getenv|getenv\([^()]*\)\s*==\s*(nullptr|NULL|0)", text) is not None
 
 
 def _spaced(text: str) -> str:

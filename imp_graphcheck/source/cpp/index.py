@@ -113,7 +113,9 @@ class Index:
         """Classes that `path` may mean for code in the scope `near`; the nearest ones."""
         if not path:
             return []
-        found = [each for each in self.classes.get(path[-1], ()) if _ends_with((*each.scope, each.name), path)]
+        found = [
+            each for each in self.classes.get(path[-1], ()) if _ends_with((*each.scope, each.name), path)
+        ]
         if len(found) < 2:
             return found
         shared = [_shared((*each.scope,), near) for each in found]

@@ -22,7 +22,9 @@ class Expansion:
     function: Function
 
 
-def expansions_of(macros: Mapping[str, list[Macro]], known_calls: frozenset[str]) -> dict[str, list[Expansion]]:
+def expansions_of(
+    macros: Mapping[str, list[Macro]], known_calls: frozenset[str]
+) -> dict[str, list[Expansion]]:
     """The macros that call something, each with what it calls. Names in `known_calls` are calls and not macros here."""
     found: dict[str, list[Expansion]] = {}
     for name, definitions in macros.items():
@@ -37,7 +39,7 @@ def expansions_of(macros: Mapping[str, list[Macro]], known_calls: frozenset[str]
 
 
 def _expansion(macro: Macro) -> Expansion | None:
-    if "(" not in macro.body and not re.fullmatch(r"\w+", macro.body) or len(macro.body) > _LONGEST_BODY:
+    if ("(" not in macro.body and not re.fullmatch(r"\w+", macro.body)) or len(macro.body) > _LONGEST_BODY:
         return None
     if "(" not in macro.body:
         return None
@@ -61,7 +63,14 @@ def expand(expansion: Expansion, call: Call) -> list[Call]:
             name=_given(each.name, given),
             line=call.line,
             guards=(),
-            arguments=tuple(_WORD.sub(lambda word: given.get(word.group(), word.group()), text) for text in each.arguments),
+            inner=tuple(
+                replace(guard, text=_WORD.sub(lambda word: given.get(word.group(), word.group()), guard.text))
+                for guard in (expansion.function.guards[number] for number in each.guards)
+            ),
+            macro=(expansion.macro.name, expansion.macro.file, expansion.macro.line),
+            arguments=tuple(
+                _WORD.sub(lambda word: given.get(word.group(), word.group()), text) for text in each.arguments
+            ),
             target=-1,
         )
         for each in expansion.function.calls

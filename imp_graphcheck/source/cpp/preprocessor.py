@@ -110,9 +110,7 @@ def clean(text: str, file: str, substitutes: Mapping[str, str] | None = None) ->
                 branches[-1].last = first
                 before = branches[0].condition
                 condition = (
-                    Condition(before.text, not before.negated)
-                    if name == "else"
-                    else _condition("if", rest)
+                    Condition(before.text, not before.negated) if name == "else" else _condition("if", rest)
                 )
                 branches.append(_Branch(condition, last + 1))
             case "endif" if open_groups:
@@ -171,7 +169,9 @@ def _apply(groups: list[_Group], lines: list[str]) -> list[tuple[Condition, ...]
     """Blank branches that nobody compiles or that do not fit beside the others; the conditions of each line."""
     conditions: list[tuple[Condition, ...]] = [()] * len(lines)
     for group in groups:
-        dead = [branch.condition.text == ("1" if branch.condition.negated else "0") for branch in group.branches]
+        dead = [
+            branch.condition.text == ("1" if branch.condition.negated else "0") for branch in group.branches
+        ]
         kept = [branch for branch, is_dead in zip(group.branches, dead, strict=True) if not is_dead]
         if len(kept) > 1 and not all(_is_whole(lines[each.first : each.last]) for each in kept):
             kept = kept[:1]
@@ -205,7 +205,11 @@ def _says_nothing(condition: Condition) -> bool:
     """Include guards, and what every C++ compiler defines."""
     if "__cplusplus" in condition.text or condition.text == ("0" if condition.negated else "1"):
         return True
-    return condition.negated and re.fullmatch(r"defined \w+_(H|HPP|CUH|H_|HPP_|CUH_|H__|INCLUDED|GUARD)_*", condition.text) is not None
+    return (
+        condition.negated
+        and re.fullmatch(r"defined \w+_(H|HPP|CUH|H_|HPP_|CUH_|H__|INCLUDED|GUARD)_*", condition.text)
+        is not None
+    )
 
 
 def substitutes_of(macros: Mapping[str, list[Macro]]) -> dict[str, str]:

@@ -2,15 +2,17 @@
 
 import heapq
 import itertools
+import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from imp_graphcheck.source.cpp.facts import Call, Change, Function, Guard
-from imp_graphcheck.source.cpp.guards import RANK, GuardClass, classify
+from imp_graphcheck.source.cpp.guards import RANK, GuardClass, classify, unset_means
 from imp_graphcheck.source.cpp.index import Index
 from imp_graphcheck.source.cpp.resolve import Edge, Resolver
 
 _POINTER_CANDIDATES = 12
+_SMALL_FUNCTION = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +38,16 @@ class Way:
     call: Call | None = None
     why: str = ""
     conditions: tuple[Condition, ...] = ()
-    """Conditions of the whole chain that are more than plain ones."""
+    branches: int = 0
+    """Plain conditions on the chain: choices that another run may make otherwise."""
 
     @property
     def cost(self) -> tuple[int, int, int]:
         return (not self.is_certain, self.rank, self.length)
+
+    @property
+    def cost_of_always(self) -> tuple[int, int, int, int]:
+        return (not self.is_certain, self.rank, self.branches, self.length)
 
 
 @dataclass(slots=True)
@@ -59,22 +66,33 @@ class Walk:
         self._index = index
         self._resolver = resolver
         self._stop: frozenset[int] = frozenset()
-        self._environment: dict[tuple[int, str], bool] = {}
+        self._cost: Callable[[Way], tuple[int, ...]] = lambda way: way.cost
+        self._environment: dict[tuple[int, str], bool | None] = {}
 
-    def from_entries(self, entries: Sequence[int], *, stop: Collection[int] = ()) -> Reached:
-        """Everything that these functions lead to. Those in `stop` are not gone through."""
+    def from_entries(
+        self, entries: Sequence[int], *, stop: Collection[int] = (), always: bool = False
+    ) -> Reached:
+        """Everything that these functions lead to. Those in `stop` are not gone through.
+
+        With `always`, a long way without choices is better than a short one with some.
+        """
         reached = Reached()
         self._stop = frozenset(stop)
+        self._cost = (lambda way: way.cost_of_always) if always else (lambda way: way.cost)
         pointers: dict[tuple[str, int], tuple[int, Call]] = {}
-        self._spread(reached, [(number, Way(True, 0, 0)) for number in entries], pointers)
+        start = [(number, Way(True, 0, 0, conditions=tuple(self.around(number)))) for number in entries]
+        self._spread(reached, start, pointers)
         self._through_pointers(reached, pointers)
         return reached
 
     def _spread(
-        self, reached: Reached, start: Sequence[tuple[int, Way]], pointers: dict[tuple[str, int], tuple[int, Call]]
+        self,
+        reached: Reached,
+        start: Sequence[tuple[int, Way]],
+        pointers: dict[tuple[str, int], tuple[int, Call]],
     ) -> None:
         order = itertools.count()
-        waiting = [(way.cost, next(order), number, way) for number, way in start]
+        waiting = [(self._cost(way), next(order), number, way) for number, way in start]
         heapq.heapify(waiting)
         while waiting:
             _, _, number, way = heapq.heappop(waiting)
@@ -92,10 +110,10 @@ class Walk:
                 reached.callers.setdefault(edge.target, []).append((number, edge))
                 if edge.target not in reached.ways:
                     after = self._after(way, number, edge)
-                    heapq.heappush(waiting, (after.cost, next(order), edge.target, after))
+                    heapq.heappush(waiting, (self._cost(after), next(order), edge.target, after))
 
     def _after(self, way: Way, number: int, edge: Edge) -> Way:
-        conditions = self.conditions(number, edge.call.guards)
+        conditions = [*self.conditions(number, edge.call), *self.around(edge.target)]
         rank = max([way.rank, *(RANK[each.kind] for each in conditions)])
         return Way(
             is_certain=way.is_certain and edge.is_certain,
@@ -104,7 +122,12 @@ class Walk:
             caller=number,
             call=edge.call,
             why=edge.why or way.why,
-            conditions=(*way.conditions, *(each for each in conditions if each.kind not in ("none", "other"))),
+            conditions=(
+                *way.conditions,
+                *(each for each in conditions if each.kind not in ("none", "other")),
+            ),
+            branches=way.branches
+            + sum(each.kind == "other" and each.guard.kind in ("if", "case") for each in conditions),
         )
 
     def _through_pointers(self, reached: Reached, pointers: dict[tuple[str, int], tuple[int, Call]]) -> None:
@@ -132,7 +155,9 @@ class Walk:
                 way = reached.ways[number]
                 for target in targets:
                     place = self._index.mentioned.get(self._index.functions[target].name, "")
-                    why = f"only through a pointer: {call.name}" + (f", whose table is at {place}" if place else "")
+                    why = f"only through a pointer: {call.name}" + (
+                        f", whose table is at {place}" if place else ""
+                    )
                     edge = Edge(target, call, False, why)
                     reached.callers.setdefault(target, []).append((number, edge))
                     if target not in reached.ways:
@@ -141,22 +166,27 @@ class Walk:
     def _address_taken(self, reached: Collection[int]) -> list[int]:
         names = set(self._index.mentioned)
         for number in reached:
-            names.update(
-                call.name for call in self._index.functions[number].calls if call.kind == "mention"
-            )
+            names.update(call.name for call in self._index.functions[number].calls if call.kind == "mention")
         return [
-            number for name in names for number in self._index.by_name.get(name, ())
+            number
+            for name in names
+            for number in self._index.by_name.get(name, ())
             if not self._index.functions[number].is_device
         ]
 
     # conditions
 
-    def conditions(self, number: int, guards: Sequence[int]) -> list[Condition]:
+    def around(self, number: int) -> list[Condition]:
+        """The conditions under which function `number` is compiled."""
+        found = [Condition(guard, classify(guard), number) for guard in self._index.functions[number].outer]
+        return [each for each in found if each.kind not in ("none", "other")]
+
+    def conditions(self, number: int, call: Call) -> list[Condition]:
         """The conditions around a call in the body of function `number`."""
         function = self._index.functions[number]
         is_environment = self._environment_of(number, function)
-        found = []
-        for each in guards:
+        found = [Condition(guard, classify(guard, is_environment), number) for guard in call.inner]
+        for each in call.guards:
             guard = function.guards[each]
             kind = classify(guard, is_environment, is_transition=self._is_transition(each, function))
             if kind != "none":
@@ -183,40 +213,42 @@ class Walk:
                 return change.is_through and "*" in local.type
         return True
 
-    def _environment_of(self, number: int, function: Function) -> Callable[[str], bool]:
-        def is_environment(name: str) -> bool:
-            known = self._environment.get((number, name))
-            if known is None:
-                known = self._environment[number, name] = self._tells_environment(name, function, set())
-            return known
+    def _environment_of(self, number: int, function: Function) -> Callable[[str], bool | None]:
+        def is_environment(name: str) -> bool | None:
+            if (number, name) not in self._environment:
+                self._environment[number, name] = self._said_by_environment(name, function)
+            return self._environment[number, name]
 
         return is_environment
 
-    def _tells_environment(self, name: str, function: Function, seen: set[str]) -> bool:
-        if name in seen or len(seen) > 16:
-            return False
-        seen.add(name)
-        texts = [here.locals[name].text for here in self._index.around(function) if name in here.locals]
-        if not texts:
-            for each in self._index.own_class(function):
-                found = self._index.field(each, name)
-                if found is not None:
-                    texts.append(found.text)
-            of_file = self._index.files[function.file].globals.get(name)
-            if of_file is not None:
-                texts.append(of_file.text)
-        if any("getenv" in text for text in texts):
-            return True
-        called = [
-            each for each in self._index.by_name.get(name, ()) if self._index.functions[each].reads_environment
-        ]
-        if called and not texts:
-            return True
-        words = {word for text in texts for word in _names(text)}
+    def _said_by_environment(self, name: str, function: Function) -> bool | None:
+        """What `name` is where no variable of the environment is set; None where none is asked."""
+        for here in self._index.around(function):
+            if name in here.locals:
+                return self._said_by(here.locals[name].text)
+        for each in self._index.own_class(function):
+            found = self._index.field(each, name)
+            if found is not None:
+                return self._said_by(found.text)
+        of_file = self._index.files[function.file].globals.get(name)
+        if of_file is not None:
+            return self._said_by(of_file.text)
+        return False if self._asks_environment(name) else None
+
+    def _said_by(self, text: str) -> bool | None:
+        if "getenv" in text:
+            return unset_means(text)
+        called = re.fullmatch(r"!?\s*(?:\w+::)*(\w+)\([^()]*\)", text)
+        if called is None or not self._asks_environment(called.group(1)):
+            return None
+        return text.startswith("!")
+
+    def _asks_environment(self, name: str) -> bool:
+        """Whether `name` is a small function that is there to read the environment."""
         return any(
-            word in self._index.by_name
-            and any(self._index.functions[each].reads_environment for each in self._index.by_name[word])
-            for word in words
+            self._index.functions[each].reads_environment
+            and self._index.functions[each].last_line - self._index.functions[each].line < _SMALL_FUNCTION
+            for each in self._index.by_name.get(name, ())
         )
 
 

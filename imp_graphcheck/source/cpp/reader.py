@@ -22,17 +22,20 @@ from imp_graphcheck.source.cpp.facts import (
     Method,
     Parameter,
 )
-from imp_graphcheck.source.cpp.preprocessor import Cleaned, clean
+from imp_graphcheck.source.cpp.preprocessor import Cleaned, Condition, clean
+from imp_graphcheck.source.cpp.words import words
 
 _CASTS = frozenset({"static_cast", "dynamic_cast", "reinterpret_cast", "const_cast", "static_pointer_cast"})
 _MAKERS = frozenset({"make_unique", "make_shared", "make_intrusive"})
 _CALL_ONCE = frozenset({"call_once", "flag_once"})
 _THREADS = frozenset({"thread", "jthread", "async"})
-_LEAVES = frozenset({"return_statement", "throw_statement", "break_statement", "continue_statement", "goto_statement"})
+_LEAVES = frozenset(
+    {"return_statement", "throw_statement", "break_statement", "continue_statement", "goto_statement"}
+)
 _ENVIRONMENT = frozenset({"getenv", "secure_getenv", "GetEnvironmentVariableA", "_dupenv_s"})
-_CHANGING = frozenset(
+_CHANGING = words(
     "reset emplace try_emplace insert push_back emplace_back resize reserve assign swap allocate alloc init store exchange "
-    "insert_or_assign operator= set grow".split()
+    "insert_or_assign operator= set grow"
 )
 """Methods after which an object is another than before."""
 _SPACE = re.compile(r"\s+")
@@ -70,7 +73,9 @@ class _Scope:
 
     __slots__ = ("is_class", "is_file_local", "names")
 
-    def __init__(self, names: tuple[str, ...], *, is_class: bool = False, is_file_local: bool = False) -> None:
+    def __init__(
+        self, names: tuple[str, ...], *, is_class: bool = False, is_file_local: bool = False
+    ) -> None:
         self.names, self.is_class, self.is_file_local = names, is_class, is_file_local
 
 
@@ -117,7 +122,9 @@ class _Reader:
             case "ERROR":
                 self._cannot_read(node)
                 self.outside(node, scope, is_template=is_template)
-            case "linkage_specification" | "declaration_list" | "field_declaration_list" | "export_declaration":
+            case (
+                "linkage_specification" | "declaration_list" | "field_declaration_list" | "export_declaration"
+            ):
                 self.outside(node, scope, is_template=is_template)
             case "expression_statement":
                 self._at_file_level(node)
@@ -130,9 +137,7 @@ class _Reader:
         if body is None:
             return
         words = tuple(re.findall(r"\w+", self._text(name))) if name is not None else ()
-        self.outside(
-            body, _Scope((*scope.names, *words), is_file_local=scope.is_file_local or name is None)
-        )
+        self.outside(body, _Scope((*scope.names, *words), is_file_local=scope.is_file_local or name is None))
 
     def _class(self, node: Node, scope: _Scope) -> None:
         body = node.child_by_field_name("body")
@@ -282,6 +287,11 @@ class _Reader:
             is_method=is_method,
             is_virtual=virtual,
             is_template=is_template,
+            specialises=_template_arguments(self._text(name)) if is_template else "",
+            outer=tuple(
+                Guard("#if", each.text, each.negated, _line(node))
+                for each in self._conditions_at(_line(node))
+            ),
             returns=self._text(kind) if kind is not None else "",
         )
         inside = self._class_here if scope.is_class else None
@@ -330,7 +340,10 @@ class _Reader:
                 self._field_initialisers(child)
         body = node.child_by_field_name("body")
         if body is None:
-            body = next((child for child in node.children if child.type in ("compound_statement", "try_statement")), None)
+            body = next(
+                (child for child in node.children if child.type in ("compound_statement", "try_statement")),
+                None,
+            )
         if body is not None:
             self.walk(body)
         self._function, self._guards = before
@@ -457,8 +470,17 @@ class _Reader:
                 self.walk(child)
         self._guards = before
 
+    def _while(self, node: Node) -> None:
+        condition = node.child_by_field_name("condition")
+        text = self._words(_value_of(condition)) if condition is not None else ""
+        never = Guard("if", text, False, _line(node)) if text in ("false", "0") else None
+        self._under(None, [condition])
+        self._under(never, [node.child_by_field_name("body")])
+
     def _catch(self, node: Node) -> None:
-        self._under(Guard("catch", "an exception was thrown", False, _line(node)), [node.child_by_field_name("body")])
+        self._under(
+            Guard("catch", "an exception was thrown", False, _line(node)), [node.child_by_field_name("body")]
+        )
 
     def _lambda(self, node: Node) -> None:
         """A lambda that is neither called nor handed to a call: somebody may call it later."""
@@ -468,7 +490,11 @@ class _Reader:
     def _lambda_function(self, node: Node) -> int:
         assert self._function is not None
         outer = self._function
-        number = self.facts.functions.index(outer) if outer in self.facts.functions[-1:] else self._number_of(outer)
+        number = (
+            self.facts.functions.index(outer)
+            if outer in self.facts.functions[-1:]
+            else self._number_of(outer)
+        )
         function = Function(
             file=self.facts.path,
             name=f"{outer.name}(lambda)" if not outer.name.endswith("(lambda)") else outer.name,
@@ -476,7 +502,8 @@ class _Reader:
             line=_line(node),
             last_line=node.end_point.row + 1,
             is_method=outer.is_method,
-            is_device=outer.is_device or b"__device__" in self._source[node.start_byte : node.start_byte + 200].split(b"{")[0],
+            is_device=outer.is_device
+            or b"__device__" in self._source[node.start_byte : node.start_byte + 200].split(b"{")[0],
             parent=number,
         )
         declarator = node.child_by_field_name("declarator")
@@ -494,7 +521,9 @@ class _Reader:
 
     def _call(self, node: Node) -> None:
         callee, listed = node.child_by_field_name("function"), node.child_by_field_name("arguments")
-        arguments = [each for each in listed.named_children if each.type != "comment"] if listed is not None else []
+        arguments = (
+            [each for each in listed.named_children if each.type != "comment"] if listed is not None else []
+        )
         if callee is None or any(child.type == "kernel_call_syntax" for child in node.children):
             for child in node.named_children:
                 if child.type in ("argument_list", "kernel_call_syntax"):
@@ -532,7 +561,8 @@ class _Reader:
         if name in _ENVIRONMENT and self._function is not None:
             self._function.reads_environment = True
         if name in _MAKERS:
-            self._add(Call("construct", _first_argument(templates), _line(node), arity=len(arguments)))
+            made = _first_argument(templates)
+            self._add(Call("construct", made, _line(node), scope=("(new)",), arity=len(arguments)))
         if call.receiver is not None and name in _CHANGING:
             self._changed(callee.child_by_field_name("argument"))
         before = self._guards
@@ -584,7 +614,13 @@ class _Reader:
             self._add(Call("macro", name, _line(node), arity=-1))
         elif self._function is not None and name not in self._function.locals:
             self._add(
-                Call("mention", name, _line(node), position=position, arguments=(call.name,) if call is not None else ())
+                Call(
+                    "mention",
+                    name,
+                    _line(node),
+                    position=position,
+                    arguments=(call.name,) if call is not None else (),
+                )
             )
 
     def _qualified(self, node: Node) -> None:
@@ -596,7 +632,7 @@ class _Reader:
         arguments = node.child_by_field_name("arguments")
         if kind is not None:
             arity = arguments.named_child_count if arguments is not None else 0
-            self._add(Call("construct", self._text(kind), _line(node), arity=arity))
+            self._add(Call("construct", self._text(kind), _line(node), scope=("(new)",), arity=arity))
         if arguments is not None:
             self.walk(arguments)
 
@@ -629,7 +665,10 @@ class _Reader:
             target, value = declarator, None
             if declarator.type == "init_declarator":
                 inner = declarator.child_by_field_name("declarator")
-                target, value = (inner if inner is not None else declarator), declarator.child_by_field_name("value")
+                target, value = (
+                    (inner if inner is not None else declarator),
+                    declarator.child_by_field_name("value"),
+                )
             name = _declared_name(target)
             if name is None:
                 continue
@@ -637,7 +676,18 @@ class _Reader:
             if target.type == "function_declarator" and not _is_pointer_to_function(target):
                 # `Workspace lock(stream);` is read as the declaration of a function, which a body hardly ever holds.
                 parameters = target.child_by_field_name("parameters")
-                arity = parameters.named_child_count if parameters is not None else 0
+                given = parameters.named_children if parameters is not None else []
+                arity = len(given)
+                for position, each in enumerate(given):
+                    self._add(
+                        Call(
+                            "mention",
+                            self._words(each),
+                            _line(node),
+                            arguments=(_path(type_text)[-1],),
+                            position=position,
+                        )
+                    )
                 self._function.locals[variable] = Local(type_text)
                 self._add(Call("construct", type_text, _line(node), arity=arity))
                 continue
@@ -675,7 +725,9 @@ class _Reader:
         kind = node.child_by_field_name("type")
         name = _declared_name(declarator) if declarator is not None else None
         if name is not None and kind is not None:
-            self._function.locals[self._text(name)] = Local(self._text(kind), ("index", self.expression(right)))
+            self._function.locals[self._text(name)] = Local(
+                self._text(kind), ("index", self.expression(right))
+            )
         for part in (right, node.child_by_field_name("body")):
             if part is not None:
                 self.walk(part)
@@ -744,7 +796,11 @@ class _Reader:
             _, name, _, templates = self._callee(callee)
             if name in _MAKERS:
                 return _first_argument(templates)
-            first = arguments.named_children[0] if arguments is not None and arguments.named_child_count == 1 else None
+            first = (
+                arguments.named_children[0]
+                if arguments is not None and arguments.named_child_count == 1
+                else None
+            )
             if name in ("unique_ptr", "shared_ptr", "move", "forward", "reset"):
                 return self._made(first)
         return ""
@@ -771,11 +827,16 @@ class _Reader:
                     return (), "", None, ""
                 text = self._text(field)
                 path = _path(text)
-                templates = re.search(r"<(.*)>$", text, re.DOTALL)
-                return path[:-1], path[-1], self._reached_from(node, argument), templates.group(0) if templates else ""
+                templates_at = re.search(r"<(.*)>$", text, re.DOTALL)
+                words = templates_at.group(0) if templates_at else ""
+                return path[:-1], path[-1], self._reached_from(node, argument), words
             case "parenthesized_expression" if node.named_child_count == 1:
                 inner = node.named_children[0]
-                return self._callee(inner) if inner.type in ("identifier", "qualified_identifier") else ((), "", None, "")
+                return (
+                    self._callee(inner)
+                    if inner.type in ("identifier", "qualified_identifier")
+                    else ((), "", None, "")
+                )
             case _:
                 return (), "", None, ""
 
@@ -839,19 +900,26 @@ class _Reader:
             return ("type", _first_argument(templates) + "*")
         if name in ("move", "forward", "ref", "cref") and scope in (("std",), ()):
             arguments = node.child_by_field_name("arguments")
-            return self.expression(arguments.named_children[0]) if arguments and arguments.named_child_count else UNKNOWN
+            return (
+                self.expression(arguments.named_children[0])
+                if arguments and arguments.named_child_count
+                else UNKNOWN
+            )
         return ("call", receiver, scope, name) if name else UNKNOWN
 
     def _add(self, call: Call) -> None:
         if self._function is None:
             return
         guards = self._guards
-        conditions = self._conditions[call.line - 1] if call.line <= len(self._conditions) else ()
-        around = self._conditions[self._function.line - 1] if self._function.line <= len(self._conditions) else ()
+        conditions = self._conditions_at(call.line)
+        around = self._conditions_at(self._function.line)
         for condition in conditions[len(around) :] if conditions[: len(around)] == around else conditions:
             guards = (*guards, self._number(Guard("#if", condition.text, condition.negated, call.line)))
         call.guards = guards
         self._function.calls.append(call)
+
+    def _conditions_at(self, line: int) -> tuple[Condition, ...]:
+        return self._conditions[line - 1] if line <= len(self._conditions) else ()
 
     # text
 
@@ -884,6 +952,7 @@ _HANDLERS = {
     "binary_expression": _Reader._binary,
     "switch_statement": _Reader._switch,
     "catch_clause": _Reader._catch,
+    "while_statement": _Reader._while,
     "lambda_expression": _Reader._lambda,
     "call_expression": _Reader._call,
     "new_expression": _Reader._new,
@@ -952,6 +1021,12 @@ def _path(text: str) -> tuple[str, ...]:
     return cleaned if cleaned[-1] else (*cleaned[:-1], "?")
 
 
+def _template_arguments(text: str) -> str:
+    """`double` of `launch<double>`, without blanks; empty for a name without any."""
+    found = re.search(r"<(.*)>$", text, re.DOTALL)
+    return "".join(found.group(1).split()) if found is not None else ""
+
+
 def _first_argument(templates: str) -> str:
     """`A<B>` of `<A<B>, C>`."""
     depth = 0
@@ -977,7 +1052,11 @@ def _function_declarator(node: Node | None) -> Node | None:
     while node is not None:
         if node.type == "function_declarator":
             inner = node.child_by_field_name("declarator")
-            deeper = _function_declarator(inner) if inner is not None and inner.type != "parenthesized_declarator" else None
+            deeper = (
+                _function_declarator(inner)
+                if inner is not None and inner.type != "parenthesized_declarator"
+                else None
+            )
             return deeper or node
         inner = node.child_by_field_name("declarator")
         if inner is None:

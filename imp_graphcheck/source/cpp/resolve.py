@@ -1,5 +1,6 @@
 """Whom a call calls: names, scopes, receivers and argument counts, where nobody has run a compiler."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -7,20 +8,23 @@ from imp_graphcheck.source.cpp.facts import Call, Class, Function
 from imp_graphcheck.source.cpp.index import Index, is_header
 from imp_graphcheck.source.cpp.macros import Expansion, expand
 from imp_graphcheck.source.cpp.types import parse_type
+from imp_graphcheck.source.cpp.words import words
 
-_LIBRARIES = frozenset({"std", "thrust", "cub", "cute", "cutlass", "boost", "fmt", "nlohmann", "absl", "testing", "Eigen"})
-_EVERYWHERE = frozenset(
+_LIBRARIES = frozenset(
+    {"std", "thrust", "cub", "cute", "cutlass", "boost", "fmt", "nlohmann", "absl", "testing", "Eigen"}
+)
+_EVERYWHERE = words(
     "begin end size empty clear reset get data push_back emplace_back insert erase find count at front back resize reserve "
     "c_str str swap release load store lock unlock wait notify_one notify_all join detach first second length append substr "
     "value has_value what name type id print format write read open close flush next prev min max ptr shape dim dims numel "
-    "emplace pop push pop_back top exchange fetch_add fetch_sub compare_exchange_strong good fail is_open eof".split()
+    "emplace pop push pop_back top exchange fetch_add fetch_sub compare_exchange_strong good fail is_open eof"
 )
 """Method names that say nothing of the class, because every library has them."""
 
-_RUNS_AT_ONCE = frozenset(
+_RUNS_AT_ONCE = words(
     "for_each for_each_n transform sort stable_sort find_if find_if_not any_of all_of none_of count_if generate accumulate "
     "remove_if partition copy_if call_once invoke apply visit thread jthread async min_element max_element "
-    "lower_bound upper_bound".split()
+    "lower_bound upper_bound"
 )
 _MOST_CANDIDATES = 12
 
@@ -84,6 +88,7 @@ class Resolver:
                 continue
             for each in expand(expansion, call):
                 each.guards = call.guards
+                each.inner = (*call.inner, *each.inner)
                 yield each
                 yield from self._of_macro(each, depth + 1)
 
@@ -196,19 +201,22 @@ class Resolver:
             for each in classes[:1]:
                 found = self._methods_of(each, call.name)
                 if found or self._is_declared(each, call.name):
-                    yield from self._chosen(found, call, function, each, is_exact=self._is_exact(call, kind, function))
+                    yield from self._chosen(
+                        found, call, function, each, is_exact=self._is_exact(call, kind, function)
+                    )
                 elif self._index.field(each, call.name) is not None:
                     unknown.append(Unknown(call.name, call.arity, call.line))
             return
-        if kind and parse_type(kind).name not in ("auto", "T", "") and parse_type(kind).path:
-            if not self._is_template_parameter(kind):
-                return
+        name = parse_type(kind).name
+        if name not in ("auto", "") and not self._is_template_parameter(kind):
+            return  # an object of a library
         if call.name in _EVERYWHERE or not call.name:
             return
         found = [
             number
             for number in self._index.by_name.get(call.name, ())
-            if self._index.functions[number].is_method and self._index.takes(self._index.functions[number], call.arity)
+            if self._index.functions[number].is_method
+            and self._index.takes(self._index.functions[number], call.arity)
         ]
         owners = {self._index.functions[number].scope for number in found}
         if len(owners) == 1:
@@ -219,12 +227,19 @@ class Resolver:
 
     def _is_template_parameter(self, kind: str) -> bool:
         name = parse_type(kind).name
-        return len(name) <= 2 or (name.isidentifier() and name[0].isupper() and name.endswith(("T", "Type", "Fn", "Func")))
+        return len(name) <= 2 or (
+            name.isidentifier() and name[0].isupper() and name.endswith(("T", "Type", "Fn", "Func"))
+        )
 
     def _is_exact(self, call: Call, kind: str, function: Function) -> bool:
         """Whether the object is one of exactly this class: a variable, no pointer and no reference."""
         receiver = call.receiver
-        return receiver is not None and receiver[0] == "name" and "*" not in kind and not parse_type(kind).is_smart_pointer
+        return (
+            receiver is not None
+            and receiver[0] == "name"
+            and "*" not in kind
+            and not parse_type(kind).is_smart_pointer
+        )
 
     def _is_declared(self, each: Class, name: str) -> bool:
         return any(name in here.methods for here in self._index.bases_of(each))
@@ -241,7 +256,9 @@ class Resolver:
     ) -> Iterator[Edge]:
         """The method of `each` or, where it is virtual, of what the object may be."""
         is_virtual = any(
-            method.is_virtual for here in self._index.bases_of(each) for method in here.methods.get(call.name, ())
+            method.is_virtual
+            for here in self._index.bases_of(each)
+            for method in here.methods.get(call.name, ())
         )
         if not is_virtual or is_exact:
             yield from self._overload(found, call, function)
@@ -254,7 +271,11 @@ class Resolver:
             bodies = set(found)
             for child in self._index.derived_from(each):
                 bodies.update(self._index.methods(child, call.name))
-        fitting = [number for number in sorted(bodies) if self._index.takes(self._index.functions[number], call.arity)]
+        fitting = [
+            number
+            for number in sorted(bodies)
+            if self._index.takes(self._index.functions[number], call.arity)
+        ]
         kept = fitting or sorted(bodies)
         certain = len({self._index.functions[number].scope for number in kept}) == 1
         for number in kept:
@@ -268,10 +289,16 @@ class Resolver:
         is_test = _is_test(function.file)
         own = [number for number in found if _is_test(functions[number].file) == is_test]
         found = own or found
-        same = [number for number in found if functions[number].is_file_local and functions[number].file == function.file]
+        same = [
+            number
+            for number in found
+            if functions[number].is_file_local and functions[number].file == function.file
+        ]
         found = same or found
         lengths = [
-            len(functions[number].scope) if functions[number].scope == function.scope[: len(functions[number].scope)] else -1
+            len(functions[number].scope)
+            if functions[number].scope == function.scope[: len(functions[number].scope)]
+            else -1
             for number in found
         ]
         longest = max(lengths)
@@ -288,6 +315,8 @@ class Resolver:
             else:
                 return
         if len(fitting) > 1:
+            fitting = self._by_template(fitting, call)
+        if len(fitting) > 1:
             fitting = self._by_types(fitting, call, function)
         if len(fitting) > 1:
             near = [number for number in fitting if functions[number].file == function.file]
@@ -295,6 +324,15 @@ class Resolver:
         certain = len({_signature(functions[number]) for number in fitting}) == 1
         for number in fitting:
             yield Edge(number, call, certain, "" if certain else f"{call.name}() has several overloads")
+
+    def _by_template(self, found: list[int], call: Call) -> list[int]:
+        """The specialisation whose template arguments are given, or those that are none."""
+        functions = self._index.functions
+        given = "".join(call.template_arguments.split()).removeprefix("<").removesuffix(">")
+        if not given:
+            return found
+        exact = [number for number in found if functions[number].specialises == given]
+        return exact or [number for number in found if not functions[number].specialises] or found
 
     def _by_types(self, found: list[int], call: Call, function: Function) -> list[int]:
         """Without those that take another class, or a number where an object is given."""
@@ -324,11 +362,16 @@ class Resolver:
             return 0
         if one.name == other.name:
             return 2 if bool(one.stars) == bool(other.stars) else 0
-        mine, theirs = self._index.class_of(given, function.scope), self._index.class_of(wanted, function.scope)
+        mine, theirs = (
+            self._index.class_of(given, function.scope),
+            self._index.class_of(wanted, function.scope),
+        )
         if mine and theirs:
             related = any(base.qualified == theirs[0].qualified for base in self._index.bases_of(mine[0]))
             return 1 if related else -1
-        if (mine and other.is_number) or (theirs and one.is_number and not self._is_template_parameter(wanted)):
+        if (mine and other.is_number) or (
+            theirs and one.is_number and not self._is_template_parameter(wanted)
+        ):
             return -1
         return 0
 
@@ -359,13 +402,14 @@ class Resolver:
         certain = len(fitting) == 1
         for number in fitting:
             yield Edge(number, call, certain, "" if certain else f"{each.name} has several constructors")
-        for number in self._index.methods(each, "~" + each.name):
+        # What `new` makes is destroyed where somebody deletes it.
+        for number in self._index.methods(each, "~" + each.name) if call.scope != ("(new)",) else ():
             yield Edge(number, call, True)
         for variable in each.fields.values():
             if "*" in variable.type or "&" in variable.type:
                 continue
             for inner in self._index.class_of(variable.type, each.scope)[:1]:
-                plain = Call("construct", inner.name, call.line, guards=call.guards)
+                plain = Call("construct", inner.name, call.line, scope=call.scope, guards=call.guards)
                 yield from self._construction_of(inner, plain, function, seen)
 
     def _destroyed(self, call: Call, function: Function) -> Iterator[Edge]:
@@ -392,14 +436,20 @@ class Resolver:
             for number in self._index.by_name.get(call.name, ())
             if not call.scope or _ends_with(self._index.functions[number].scope, call.scope)
         ]
-        found = [number for number in found if self._index.is_visible(self._index.functions[number], function.file)]
+        found = [
+            number for number in found if self._index.is_visible(self._index.functions[number], function.file)
+        ]
         if not call.scope:
             found = [number for number in found if not self._index.functions[number].is_method]
         if not found or len(found) > _MOST_CANDIDATES:
             return
         for number in found:
             if call.arguments:
-                yield from self._handed_over(number, Call("mention", call.arguments[0], call.line, position=call.position, guards=call.guards), function)
+                yield from self._handed_over(
+                    number,
+                    Call("mention", call.arguments[0], call.line, position=call.position, guards=call.guards),
+                    function,
+                )
             else:
                 yield Edge(number, call, False, "its address is taken, and called by whoever has it then")
 
@@ -424,9 +474,14 @@ def _signature(function: Function) -> tuple[object, ...]:
 def _calls_parameter(function: Function, position: int) -> bool:
     name = function.parameters[position].name
     return any(
-        (call.kind == "call" and call.name == name and call.receiver is None) or name in call.arguments
+        (call.kind == "call" and call.receiver is None and (call.name == name or _passes_on(call, name)))
+        or (call.kind == "pointer" and re.search(rf"\b{re.escape(name)}\b", call.name) is not None)
         for call in function.calls
     )
+
+
+def _passes_on(call: Call, name: str) -> bool:
+    return name in call.arguments and call.name not in ("move", "forward")
 
 
 def _variable(receiver: object) -> str:
@@ -444,7 +499,10 @@ def _variable(receiver: object) -> str:
 
 def _is_test(path: str) -> bool:
     parts = path.lower().replace("\\", "/").split("/")
-    return any(part in ("test", "tests", "unittest", "unittests", "benchmark", "benchmarks", "examples") for part in parts[:-1])
+    return any(
+        part in ("test", "tests", "unittest", "unittests", "benchmark", "benchmarks", "examples")
+        for part in parts[:-1]
+    )
 
 
 def _ends_with(path: tuple[str, ...], end: tuple[str, ...]) -> bool:

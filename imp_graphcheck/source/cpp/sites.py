@@ -9,20 +9,23 @@ from imp_graphcheck.record.audit import CallClass, HostMemory
 from imp_graphcheck.source.cpp.facts import Call, Function
 from imp_graphcheck.source.cpp.index import Index
 from imp_graphcheck.source.cpp.types import parse_type
+from imp_graphcheck.source.cpp.words import words
 
-_LEGACY_STREAMS = frozenset({"", "0", "nullptr", "NULL", "cudaStreamLegacy", "cudaStreamDefault", "(cudaStream_t)0"})
-_DIRECTIONS: dict[str, CallClass | None] = {
+_LEGACY_STREAMS = frozenset(
+    {"", "0", "nullptr", "NULL", "cudaStreamLegacy", "cudaStreamDefault", "(cudaStream_t)0"}
+)
+DIRECTIONS: dict[str, CallClass | None] = {
     "HostToDevice": "h2d",
     "DeviceToHost": "d2h",
     "DeviceToDevice": "d2d",
     "HostToHost": None,
 }
-_THRUST_WAITS = frozenset(
+_THRUST_WAITS = words(
     "reduce transform_reduce inner_product count count_if sort sort_by_key stable_sort stable_sort_by_key unique unique_by_key "
     "unique_copy copy_if remove remove_if remove_copy_if partition partition_copy inclusive_scan exclusive_scan "
     "inclusive_scan_by_key exclusive_scan_by_key reduce_by_key min_element max_element minmax_element find find_if any_of "
     "all_of none_of equal copy fill transform for_each sequence gather scatter generate tabulate replace replace_if swap_ranges "
-    "upper_bound lower_bound merge set_intersection set_union set_difference adjacent_difference iota".split()
+    "upper_bound lower_bound merge set_intersection set_union set_difference adjacent_difference iota"
 )
 _ON_HOST = re.compile(r"thrust::(seq|host)\b|host_vector")
 _TENSOR_METHODS: dict[str, tuple[str, CallClass]] = {
@@ -90,14 +93,14 @@ class Finder:
             return Found(call, api, api.kind)
         source, target = _argument(call, api.source_argument), _argument(call, api.target_argument)
         note = ""
-        kind = api.kind
+        kind: CallClass | None = api.kind
         if kind is None:
             words = _argument(call, api.direction_argument)
-            direction = next((each for each in _DIRECTIONS if words.endswith(each)), None)
+            direction = next((each for each in DIRECTIONS if words.endswith(each)), None)
             if direction is None and words.endswith("HostToHost"):
                 return None
             if direction is not None:
-                kind = _DIRECTIONS[direction]
+                kind = DIRECTIONS[direction]
                 if kind is None:
                     return None
             elif "Symbol" in api.name and not words:
@@ -123,9 +126,19 @@ class Finder:
 
     def _method(self, call: Call, function: Function) -> Found | None:
         if call.name == "DeviceAllocate":
-            return Found(call, ApiCall(name="cub::CachingDeviceAllocator::DeviceAllocate", kind="alloc", in_capture="unsafe"), "alloc")
+            return Found(
+                call,
+                ApiCall(
+                    name="cub::CachingDeviceAllocator::DeviceAllocate", kind="alloc", in_capture="unsafe"
+                ),
+                "alloc",
+            )
         if call.name == "DeviceFree":
-            return Found(call, ApiCall(name="cub::CachingDeviceAllocator::DeviceFree", kind="free", in_capture="unsafe"), "free")
+            return Found(
+                call,
+                ApiCall(name="cub::CachingDeviceAllocator::DeviceFree", kind="free", in_capture="unsafe"),
+                "free",
+            )
         if call.name not in _TENSOR_METHODS and call.name not in ("synchronize", "query"):
             return None
         assert call.receiver is not None
@@ -135,13 +148,19 @@ class Finder:
             return Found(call, ApiCall(name=name, kind=its_class, in_capture="waits"), its_class)
         if kind in ("CUDAStream", "CUDAEvent") or (not kind and "getCurrentCUDAStream" in str(call.receiver)):
             its_class = "sync" if call.name == "synchronize" else "query"
-            return Found(call, ApiCall(name=f"{kind or 'CUDAStream'}::{call.name}", kind=its_class, in_capture="waits"), its_class)
+            return Found(
+                call,
+                ApiCall(name=f"{kind or 'CUDAStream'}::{call.name}", kind=its_class, in_capture="waits"),
+                its_class,
+            )
         return None
 
     def _made(self, call: Call) -> Found | None:
         kind = parse_type(call.name)
         if kind.path[-2:] == ("thrust", "device_vector") or kind.name == "device_vector":
-            return Found(call, ApiCall(name="thrust::device_vector", kind="alloc", in_capture="unsafe"), "alloc")
+            return Found(
+                call, ApiCall(name="thrust::device_vector", kind="alloc", in_capture="unsafe"), "alloc"
+            )
         return None
 
 
@@ -151,7 +170,9 @@ def _thrust(call: Call) -> Found | None:
         return None
     api = ApiCall(name=f"thrust::{call.name}", kind="sync", in_capture="waits")
     if "par_nosync" in words:
-        return Found(call, replace(api, kind="alloc", in_capture="unsafe"), "alloc", note="it takes temporary memory")
+        return Found(
+            call, replace(api, kind="alloc", in_capture="unsafe"), "alloc", note="it takes temporary memory"
+        )
     return Found(call, api, "sync", note="it waits for its stream, and may take temporary memory")
 
 
@@ -182,7 +203,13 @@ def _guessed(source: str, target: str) -> CallClass:
 def _pinned_names(index: Index) -> Iterator[str]:
     for function in index.functions:
         for call in function.calls:
-            if call.name in ("cudaMallocHost", "cudaHostAlloc", "cuMemHostAlloc", "cuMemAllocHost", "cudaHostRegister"):
+            if call.name in (
+                "cudaMallocHost",
+                "cudaHostAlloc",
+                "cuMemHostAlloc",
+                "cuMemAllocHost",
+                "cudaHostRegister",
+            ):
                 words = _argument(call, 0)
                 last = re.split(r"\.|->|::|&", words.split("[")[0])[-1].strip("*() ")
                 if last.isidentifier():

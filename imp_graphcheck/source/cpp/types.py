@@ -8,14 +8,38 @@ _NOISE = re.compile(
     r"\b(const|volatile|struct|class|enum|typename|static|mutable|constexpr|register|thread_local|unsigned|signed)\b"
 )
 _POINTERS = frozenset(
-    {"unique_ptr", "shared_ptr", "weak_ptr", "intrusive_ptr", "reference_wrapper", "optional", "Ref", "not_null"}
+    {
+        "unique_ptr",
+        "shared_ptr",
+        "weak_ptr",
+        "intrusive_ptr",
+        "reference_wrapper",
+        "optional",
+        "Ref",
+        "not_null",
+    }
 )
 _CONTAINERS = frozenset(
-    {"vector", "array", "deque", "list", "set", "unordered_set", "span", "initializer_list", "ArrayRef", "Span"}
+    {
+        "vector",
+        "array",
+        "deque",
+        "list",
+        "set",
+        "unordered_set",
+        "span",
+        "initializer_list",
+        "ArrayRef",
+        "Span",
+    }
 )
 _MAPS = frozenset({"map", "unordered_map", "multimap", "flat_map"})
-_NUMBERS = frozenset({"int", "long", "short", "size_t", "bool", "float", "double", "char", "half", "int64_t", "int32_t"})
-_NUMBERS |= frozenset({"uint32_t", "uint64_t", "int8_t", "uint8_t", "uint16_t", "int16_t", "unsigned", "__half"})
+_NUMBERS = frozenset(
+    {"int", "long", "short", "size_t", "bool", "float", "double", "char", "half", "int64_t", "int32_t"}
+)
+_NUMBERS |= frozenset(
+    {"uint32_t", "uint64_t", "int8_t", "uint8_t", "uint16_t", "int16_t", "unsigned", "__half"}
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,2 @@
+void scale(float* x) { cudaDeviceSynchronize(); }  //! sync no
+int main() { scale(x); }
