@@ -3,7 +3,17 @@
 from importlib import metadata
 from importlib.util import find_spec
 
-REQUIRED = ("numpy", "pandas", "safetensors", "tokenizers", "msgspec", "typer", "rich", "nvidia-ml-py")
+REQUIRED = (
+    "numpy",
+    "pandas",
+    "safetensors",
+    "tokenizers",
+    "msgspec",
+    "typer",
+    "rich",
+    "nvidia-ml-py",
+    "tree-sitter",
+)
 OPTIONAL = ("cuda-bindings", "cupti-python", "transformers")
 
 

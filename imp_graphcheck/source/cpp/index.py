@@ -25,6 +25,7 @@ class Index:
         self.aliases: dict[str, str] = {}
         self.declared: dict[str, list[Method]] = defaultdict(list)
         self.mentioned: dict[str, str] = {}
+        self._methods: dict[tuple[str, str], list[int]] = defaultdict(list)
         self._globals: dict[str, list[Local]] = defaultdict(list)
         self._assigned: dict[str, list[Assigned]] = defaultdict(list)
         self._derived: dict[str, list[Class]] = defaultdict(list)
@@ -40,6 +41,8 @@ class Index:
         for function in facts.functions:
             if not function.name.endswith("(lambda)"):
                 self.by_name[function.name].append(len(self.functions))
+                if function.is_method and function.scope:
+                    self._methods[function.scope[-1], function.name].append(len(self.functions))
             self.functions.append(function)
         for each in facts.classes:
             self.classes[each.name].append(each)
@@ -159,8 +162,8 @@ class Index:
         wanted = (*each.scope, each.name)
         return [
             number
-            for number in self.by_name.get(name, ())
-            if self.functions[number].is_method and _ends_with(wanted, self.functions[number].scope)
+            for number in self._methods.get((each.name, name), ())
+            if _ends_with(wanted, self.functions[number].scope)
         ]
 
     def own_class(self, function: Function) -> list[Class]:

@@ -5,7 +5,7 @@ statements. So they are blanked before the parse; what they say is kept beside i
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, field
 
 _NOT_CODE = re.compile(
@@ -84,8 +84,12 @@ def _blank_comment(match: re.Match[str]) -> str:
     return "\n" * found.count("\n") or " "
 
 
-def clean(text: str, file: str, substitutes: Mapping[str, str] | None = None) -> Cleaned:
-    """`text`, ready to be parsed. `substitutes` are macros that stand where no expression may: see `substitutes_of`."""
+def clean(
+    text: str, file: str, substitutes: Mapping[str, str] | None = None, statements: Container[str] = ()
+) -> Cleaned:
+    """`text`, ready to be parsed. `substitutes` are macros that stand where no expression may: see `substitutes_of`,
+    `statements` those after which a semicolon is put: see `statements_of`.
+    """
     lines = without_comments(text.replace("\r\n", "\n")).split("\n")
     macros: list[Macro] = []
     includes: list[str] = []
@@ -124,6 +128,8 @@ def clean(text: str, file: str, substitutes: Mapping[str, str] | None = None) ->
     conditions = _apply(groups, lines)
     if substitutes:
         _substitute(lines, substitutes)
+    if statements:
+        _end_statements(lines, statements)
     return Cleaned("\n".join(lines), macros, includes, conditions)
 
 
@@ -212,9 +218,29 @@ def _says_nothing(condition: Condition) -> bool:
     )
 
 
+_OF_LIBRARIES = {
+    "CUTLASS_DEVICE": "__device__",
+    "CUTLASS_HOST_DEVICE": "__host__ __device__",
+    "CUTE_DEVICE": "__device__",
+    "CUTE_HOST_DEVICE": "__host__ __device__",
+    "CUTLASS_PRAGMA_UNROLL": "",
+    "CUTLASS_PRAGMA_NO_UNROLL": "",
+    "CUTE_UNROLL": "",
+    "CUTE_NO_UNROLL": "",
+    "C10_HOST_DEVICE": "__host__ __device__",
+    "C10_DEVICE": "__device__",
+    "TORCH_API": "",
+    "TORCH_CUDA_CU_API": "",
+    "PRId64": '""',
+    "PRIu64": '""',
+    "PRIx64": '""',
+}
+"""Macros of libraries that are hardly ever part of the tree, where they stand between words."""
+
+
 def substitutes_of(macros: Mapping[str, list[Macro]]) -> dict[str, str]:
     """What must be put in the place of a macro before the parse: qualifiers, attributes and single braces."""
-    found: dict[str, str] = {}
+    found: dict[str, str] = dict(_OF_LIBRARIES)
     for name, definitions in macros.items():
         bodies = {each.body for each in definitions if each.parameters is None}
         if len(bodies) < len({each.body for each in definitions}) or len(name) < 2:
@@ -226,8 +252,35 @@ def substitutes_of(macros: Mapping[str, list[Macro]]) -> dict[str, str]:
     return found
 
 
+def statements_of(macros: Mapping[str, list[Macro]]) -> frozenset[str]:
+    """Macros with parameters that bring their own end of statement, so that none follows where they are used."""
+    return frozenset(
+        name
+        for name, definitions in macros.items()
+        if any(
+            each.parameters is not None and each.body.rstrip("\\ ").endswith((";", "}"))
+            for each in definitions
+        )
+    )
+
+
 def _stands_for_braces(body: str) -> bool:
     return re.fullmatch(r"(?:\s*(?:inline\s+)?namespace(?:\s+[\w:]+)?\s*\{|\s*\})+\s*", body) is not None
+
+
+_ALONE = re.compile(r"^\s*(\w+)\s*\(.*\)\s*$")
+_GOES_ON = re.compile(r"^\s*([;{.,)?:<>=&|*/%+-]|$)")
+
+
+def _end_statements(lines: list[str], statements: Container[str]) -> None:
+    """Put a semicolon after a line that is nothing but the use of a macro, if what follows does not go on with it."""
+    for number, line in enumerate(lines):
+        found = _ALONE.match(line) if "(" in line else None
+        if found is None or found.group(1) not in statements:
+            continue
+        following = next((each for each in lines[number + 1 : number + 4] if each.strip()), "}")
+        if not _GOES_ON.match(following) and line.count("(") == line.count(")"):
+            lines[number] = line + ";"
 
 
 def _substitute(lines: list[str], substitutes: Mapping[str, str]) -> None:

@@ -399,6 +399,8 @@ class Resolver:
         fitting = [
             number for number in constructors if self._index.takes(self._index.functions[number], call.arity)
         ] or constructors
+        if len(fitting) > 1:
+            fitting = self._by_types(fitting, call, function)
         certain = len(fitting) == 1
         for number in fitting:
             yield Edge(number, call, certain, "" if certain else f"{each.name} has several constructors")

@@ -1,6 +1,7 @@
 """The files of a tree, read and parsed by as many processes as the machine has cores."""
 
 import os
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -13,7 +14,7 @@ from imp_graphcheck.errors import UsageError
 from imp_graphcheck.record.audit import Opaque
 from imp_graphcheck.source.cpp.facts import FileFacts
 from imp_graphcheck.source.cpp.macros import dropping
-from imp_graphcheck.source.cpp.preprocessor import Macro, clean, substitutes_of
+from imp_graphcheck.source.cpp.preprocessor import Macro, clean, statements_of, substitutes_of
 from imp_graphcheck.source.cpp.reader import read_file
 
 SUFFIXES = (".cpp", ".cc", ".cxx", ".cu", ".cuh", ".h", ".hpp", ".hh", ".inl", ".c")
@@ -21,6 +22,7 @@ _SKIPPED = frozenset({".git", ".svn", "node_modules", "__pycache__", ".venv", "C
 _LARGEST_BYTES = 8 << 20
 _BATCH_BYTES = 1 << 20
 _FEW_BYTES = 4 << 20
+_DEEPEST = 50_000
 
 OnProgress = Callable[[int, int], None]
 
@@ -38,6 +40,16 @@ class Tree:
 class _Texts:
     texts: dict[str, str] = field(default_factory=dict)
     opaque: list[Opaque] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _MacroWords:
+    """The macros of the whole tree that change how a file is read: see `read_file`."""
+
+    substitutes: dict[str, str]
+    calling: frozenset[str]
+    dropping: frozenset[str]
+    statements: frozenset[str]
 
 
 def read_tree(
@@ -88,21 +100,24 @@ def _parse(read: _Texts, jobs: int | None, on_progress: OnProgress) -> list[File
     for path, text in read.texts.items():
         for macro in clean(text, path).macros if "define" in text else ():
             macros[macro.name].append(macro)
-    substitutes = substitutes_of(macros)
-    names = _words_that_call(macros)
-    drops = dropping(macros)
+    words = _MacroWords(
+        substitutes=substitutes_of(macros),
+        calling=_words_that_call(macros),
+        dropping=dropping(macros),
+        statements=statements_of(macros),
+    )
     batches = list(_batches(read.texts))
     jobs = min(jobs or os.cpu_count() or 1, 8)
     if jobs == 1 or sum(map(len, read.texts.values())) < _FEW_BYTES:
         found: list[FileFacts] = []
         for number, batch in enumerate(batches):
-            found += _parse_batch(batch, substitutes, names, drops, read.opaque)
+            found += _parse_batch(batch, words, read.opaque)
             on_progress(number + 1, len(batches))
         return found
     found = []
     # A fork would copy whatever threads the caller has; a spawned process imports the grammar, 0.1 s.
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        waiting = [pool.submit(_parse_apart, batch, substitutes, names, drops) for batch in batches]
+        waiting = [pool.submit(_parse_apart, batch, words) for batch in batches]
         for number, future in enumerate(waiting):
             facts, opaque = future.result()
             found += facts
@@ -124,26 +139,29 @@ def _batches(texts: dict[str, str]) -> Iterator[list[tuple[str, str]]]:
         yield batch
 
 
-def _parse_apart(
-    batch: list[tuple[str, str]], substitutes: dict[str, str], names: frozenset[str], drops: frozenset[str]
-) -> tuple[list[FileFacts], list[Opaque]]:
+def _parse_apart(batch: list[tuple[str, str]], words: _MacroWords) -> tuple[list[FileFacts], list[Opaque]]:
     opaque: list[Opaque] = []
-    return _parse_batch(batch, substitutes, names, drops, opaque), opaque
+    return _parse_batch(batch, words, opaque), opaque
 
 
-def _parse_batch(
-    batch: list[tuple[str, str]],
-    substitutes: dict[str, str],
-    names: frozenset[str],
-    drops: frozenset[str],
-    opaque: list[Opaque],
-) -> list[FileFacts]:
+def _parse_batch(batch: list[tuple[str, str]], words: _MacroWords, opaque: list[Opaque]) -> list[FileFacts]:
     found = []
+    # The reader goes down with the nesting of the source: an `else if` of a thousand branches is a thousand deep.
+    sys.setrecursionlimit(max(sys.getrecursionlimit(), _DEEPEST))
     for path, text in batch:
         try:
-            found.append(read_file(text, path, substitutes=substitutes, macros=names, dropping=drops))
+            facts = read_file(
+                text,
+                path,
+                substitutes=words.substitutes,
+                macros=words.calling,
+                dropping=words.dropping,
+                statements=words.statements,
+            )
         except RecursionError:
             opaque.append(Opaque(file=path, reason="nested too deeply to be read"))
+        else:
+            found.append(facts)
     return found
 
 
