@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from imp_graphcheck.record.finding import Severity
 from imp_graphcheck.record.site import Frame
 
 AUDIT_VERSION = 1
@@ -63,7 +64,8 @@ class AuditSite(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     `file` is relative to the audited directory where it lies in it. `kind` is the column `class` of tables. `guard` is
     the condition under which the call is made, in the words of the source. `modes` says for each capture mode which
     error the call raises; a mode that is missing allows it. `chain` leads from an entry to the call. `count` and
-    `bytes_total` are None where nobody ran it; `phases` splits `count`.
+    `bytes_total` are None where nobody ran it; `phases` splits `count`. `text` is the call in the words of
+    the source. `is_new` is false for a site that a baseline knows.
     """
 
     file: str
@@ -88,11 +90,21 @@ class AuditSite(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     threads: tuple[str, ...] = ()
     origins: tuple[Origin, ...] = ()
     notes: tuple[str, ...] = ()
+    text: str = ""
     is_new: bool = True
 
     @property
     def place(self) -> str:
         return f"{self.file}:{self.line}"
+
+    @property
+    def severity(self) -> Severity | None:
+        """How bad it is that the region makes this call; None where nothing is wrong with it."""
+        if self.reachable == "no" or self.fate in ("fixed", "harmless"):
+            return None
+        if self.reachable == "maybe" or self.fate == "capture only":
+            return "warning"
+        return "warning" if self.fate == "rereads host" and self.host == "pinned" else "error"
 
 
 class Headline(msgspec.Struct, frozen=True, kw_only=True, gc=False):

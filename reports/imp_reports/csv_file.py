@@ -5,9 +5,13 @@ apostrophe in front, which spreadsheets take for "this is text".
 """
 
 from io import StringIO
+from typing import TYPE_CHECKING
 
 from imp_graphcheck.record.run import Run
 from imp_reports.tables import TableName, table
+
+if TYPE_CHECKING:
+    import pandas
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 GUARD = "'"
@@ -26,7 +30,12 @@ class _Rows(StringIO):
 
 def csv_file(run: Run, name: TableName) -> bytes:
     """One table of `run` as a file. What is missing is an empty cell."""
-    rows, frame = _Rows(), table(run, name)
+    return csv_of(table(run, name))
+
+
+def csv_of(frame: "pandas.DataFrame") -> bytes:
+    """`frame` as a file. Its texts are guarded in place."""
+    rows = _Rows()
     for column in frame.columns[frame.dtypes == "string"]:
         frame[column] = frame[column].map(guarded, na_action="ignore").astype("string")
     frame.to_csv(rows, index=False, lineterminator="\r\n")
