@@ -23,7 +23,7 @@ def test_what_is_not_captured_may_be_asked_about_in_relaxed_mode(name: str) -> N
     }
 
 
-@pytest.mark.parametrize("name", (*WAITS_FOR_ALL, *ASKS_ABOUT_A_STREAM))
+@pytest.mark.parametrize("name", [*WAITS_FOR_ALL, *ASKS_ABOUT_A_STREAM])
 @pytest.mark.parametrize("other_thread", [False, True])
 def test_what_is_captured_may_never_be_waited_for(name: str, other_thread: bool) -> None:
     assert modes_of(name, captured_work=True, other_thread=other_thread) == MODES
