@@ -51,7 +51,7 @@ class Recorder:
     """
 
     def __init__(self, send: Callable[[Event], None]) -> None:
-        self._send = send
+        self.send = send
         self._stages: tuple[Stage, ...] = ()
         self.directory: Path | None = None
         self.run: Run
@@ -82,7 +82,7 @@ class Recorder:
         except UnsavedError:
             directory.rmdir()
             raise
-        self._send(RunStarted(str(directory)))
+        self.send(RunStarted(str(directory)))
 
     def update(self, **changes: Any) -> None:
         """Change fields of the record and save it."""
@@ -123,8 +123,8 @@ class Recorder:
     @contextmanager
     def stage(self, name: str, total: int | None = None) -> Iterator[StageNotes]:
         """Announce a stage, time it, and add it to the record when it ends, however it ends."""
-        self._send(StageStarted(name, total))
-        started, notes = time.perf_counter(), StageNotes(self._send)
+        self.send(StageStarted(name, total))
+        started, notes = time.perf_counter(), StageNotes(self.send)
         try:
             yield notes
         except UsageError:
@@ -159,7 +159,7 @@ class Recorder:
         self._stages = (*self._stages, stage)
         if self.directory is not None:
             self.update(stages=self._stages)
-        self._send(StageFinished(stage))
+        self.send(StageFinished(stage))
 
 
 def _first_line(error: BaseException) -> str:

@@ -14,7 +14,7 @@ class TracedCall:
     """One call. `result` is the runtime's error number, 0 for success, and `error` its name.
 
     `stream` is the one that the call names, or, for a call that asks about an event, the one where the event was recorded
-    last. `capturing`: that stream takes part in a capture. `content` is a fingerprint of the host memory at `host_address`
+    last; `event` names that event among its like. `capturing`: that stream takes part in a capture. `content` is a fingerprint of the host memory at `host_address`
     that an upload reads, taken when the call was made. `caller` is the shared library that made the call, where that is
     known: torch does some things differently while it captures.
     """
@@ -30,6 +30,7 @@ class TracedCall:
     host_address: int | None = None
     content: int | None = None
     capturing: bool = False
+    event: int | None = None
     caller: str = ""
     detail: str = ""
     stack: RawStack = ()

@@ -43,6 +43,7 @@ MEMORY_BYTES = 16 << 30
 """Device memory. It is reserved, not committed: only what a program touches costs host memory."""
 PINNED_BYTES = 4 << 30
 
+_event_numbers = count(1)
 _stream_ids = count(1)
 """Of the process, not of one device: a stream that outlives its device must not be taken for another."""
 
@@ -252,11 +253,14 @@ class Gpu:
         """Record `event` behind what is queued on `stream` now."""
         with self.lock:
             capture = self.capture_of(stream)
-            if not event.created:
+            capturing = capture is not None
+            if event.number is None:
                 # As torch does: an event is made when it is first recorded.
-                self.trace.add("cudaEventCreateWithFlags", stream=stream, capturing=capture is not None)
-                event.created = True
-            with self.trace.calling("cudaEventRecord", stream=stream, capturing=capture is not None):
+                event.number = next(_event_numbers)
+                self.trace.add("cudaEventCreateWithFlags", stream=stream, capturing=capturing)
+            with self.trace.calling(
+                "cudaEventRecord", stream=stream, capturing=capturing, event=event.number
+            ):
                 self.require_alive()
                 if capture is not None:
                     capture.require_valid()
@@ -268,7 +272,7 @@ class Gpu:
     def wait_event(self, event: EventState, stream: int) -> None:
         """What is queued on `stream` from here on follows `event`; inside a capture this forks or joins."""
         with self.lock:
-            with self.trace.calling("cudaStreamWaitEvent", stream=stream) as call:
+            with self.trace.calling("cudaStreamWaitEvent", stream=stream, event=event.number) as call:
                 self.require_alive()
                 call.facts["capturing"] = self.capture_of(stream) is not None
                 is_captured = call.facts["capturing"] = self.captures.wait(event, stream)
@@ -307,6 +311,7 @@ class Gpu:
         return self.trace.calling(
             call,
             stream=_stream_of(event),
+            event=event.number,
             capturing=any(capture.id == event.capture_id for capture in self.captures),
             skip=3,
         )

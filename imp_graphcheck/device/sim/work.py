@@ -144,7 +144,8 @@ class EventState:
     recording: Recording | None = None
     capture_id: int | None = None
     capture_tail: frozenset[int] = field(default_factory=frozenset)
-    created: bool = False
+    number: int | None = None
+    """Which event it is, once the runtime has made it."""
 
 
 NodeWork = Launch | Copy | Memset
