@@ -15,9 +15,11 @@ def headline_of(
 
     Torch refuses some calls without making them: then the call is the one that eager passes make at that line.
     """
-    api = failed.api if failed is not None else _declined(site, sightings) or type(error).__name__
+    declined = _declined(site, sightings) if failed is None else None
+    call = failed or declined
+    site = site if call is None else call.site
     return Headline(
-        api=api,
+        api=type(error).__name__ if call is None else call.api,
         error=failed.error if failed is not None else _line(error),
         file="" if site is None else _short(site.file),
         line=0 if site is None else site.line,
@@ -27,13 +29,13 @@ def headline_of(
     )
 
 
-def _declined(site: Site | None, sightings: tuple[Sighting, ...]) -> str:
+def _declined(site: Site | None, sightings: tuple[Sighting, ...]) -> Sighting | None:
     """The copy from or to pageable memory that eager passes make at `site`."""
     for sighting in sightings:
         here = site is not None and (sighting.site.file, sighting.site.line) == (site.file, site.line)
         if here and sighting.inside and sighting.host == "pageable" and sighting.kind in ("h2d", "d2h"):
-            return sighting.api
-    return ""
+            return sighting
+    return None
 
 
 def _hidden_by(error: Exception, failed: Sighting | None) -> str:

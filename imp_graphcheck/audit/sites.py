@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imp_graphcheck.apis import CALLS, ApiCall, Judgement, find_call, judge
+from imp_graphcheck.apis.verdict import MODES
 from imp_graphcheck.audit.seen import Outcome
 from imp_graphcheck.audit.sighting import Sighting
 from imp_graphcheck.record.audit import FATES, AuditSite, CallClass, HostMemory, Phase, Reach
@@ -181,6 +182,14 @@ def _as_observed(call: ApiCall, judgement: Judgement, failed: Sighting, outcome:
         captured_work=failed.captured_work,
         other_thread=failed.other_thread,
     )
+    if failed.kind == "xstream":
+        return Judgement(
+            fate="forbidden",
+            code="GC106",
+            reason="it orders the capture with work that is no part of it",
+            remedy="fork the other stream from the capturing one, and join it, inside the region",
+            modes=dict.fromkeys(MODES, failed.error),
+        )
     worse = table if table.fate == "forbidden" else judgement
     modes = dict(worse.modes)
     # A library has an error of its own for what the driver refused; the table keeps the driver's.
