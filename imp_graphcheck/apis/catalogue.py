@@ -169,8 +169,36 @@ _STREAM_ARGUMENT = {
     "cuEventRecord": 1,
     "cudaLaunchHostFunc": 0,
     "cuLaunchHostFunc": 0,
+    "cudaEventRecordWithFlags": 1,
+    "cuEventRecordWithFlags": 1,
     "cudaStreamSynchronize": 0,
+    "cuStreamSynchronize": 0,
     "cudaStreamQuery": 0,
+    "cuStreamQuery": 0,
+    "cudaStreamAddCallback": 0,
+    "cuStreamAddCallback": 0,
+    "cuMemAllocFromPoolAsync": 3,
+    "cuMemsetD8Async": 3,
+    "cuMemsetD16Async": 3,
+    "cuMemsetD32Async": 3,
+    "cuMemsetD2D8Async": 5,
+    "cuMemsetD2D16Async": 5,
+    "cuMemsetD2D32Async": 5,
+}
+
+_EVENT_ARGUMENT = {
+    "cudaEventRecord": 0,
+    "cuEventRecord": 0,
+    "cudaEventRecordWithFlags": 0,
+    "cuEventRecordWithFlags": 0,
+    "cudaStreamWaitEvent": 1,
+    "cuStreamWaitEvent": 1,
+    "cudaEventQuery": 0,
+    "cuEventQuery": 0,
+    "cudaEventSynchronize": 0,
+    "cuEventSynchronize": 0,
+    "cudaEventElapsedTime": 2,
+    "cuEventElapsedTime": 2,
 }
 
 _BYTES_ARGUMENT = {
@@ -178,7 +206,20 @@ _BYTES_ARGUMENT = {
     "cudaMallocAsync": 1,
     "cudaMallocHost": 1,
     "cudaHostAlloc": 1,
+    "cudaHostRegister": 1,
+    "cudaMallocManaged": 1,
+    "cudaMallocFromPoolAsync": 1,
+    "cuMemAlloc": 1,
+    "cuMemAllocAsync": 1,
+    "cuMemAllocFromPoolAsync": 1,
+    "cuMemAllocHost": 1,
+    "cuMemHostAlloc": 1,
+    "cuMemAllocManaged": 1,
+    "cuMemHostRegister": 1,
+    "cudaMemset": 2,
     "cudaMemsetAsync": 2,
+    "cuMemsetD8": 2,
+    "cuMemsetD8Async": 2,
 }
 
 
@@ -190,6 +231,7 @@ def _others() -> list[ApiCall]:
             in_capture=in_capture,
             stream_argument=_STREAM_ARGUMENT.get(name),
             bytes_argument=_BYTES_ARGUMENT.get(name),
+            event_argument=_EVENT_ARGUMENT.get(name),
             is_lazy=kind == "handle",
         )
         for kind, in_capture, names in _FAMILIES

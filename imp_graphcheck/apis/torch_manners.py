@@ -44,6 +44,6 @@ def torch_manner(call: ApiCall, kind: CallClass, host: HostMemory | None, caller
             fate="harmless",
             reason="torch's allocator relaxes the capture mode for it, and the memory belongs to the pool of the graph",
         )
-    if kind in ("free", "sync", "query"):
+    if kind == "free":
         return Manner(fate="harmless", reason="torch's allocator gives nothing back while a stream captures")
     return None

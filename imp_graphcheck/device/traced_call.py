@@ -1,5 +1,6 @@
 """One call of the runtime or the driver that a program made, as far as captures are concerned: the same on every device."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -36,6 +37,9 @@ class TracedCall:
     stack: RawStack = ()
 
 
+def _nothing() -> None: ...
+
+
 @dataclass(slots=True, kw_only=True)
 class CallRecording:
     """Calls in the order in which they returned. The list grows while the recording is active, from every thread.
@@ -46,6 +50,8 @@ class CallRecording:
     traced_by: str
     calls: list[TracedCall] = field(default_factory=list)
     notes: tuple[str, ...] = ()
+    on_settle: Callable[[], None] = _nothing
 
     def settle(self) -> None:
         """Find out about the calls so far what nobody may ask a driver while a stream captures. Never called then."""
+        self.on_settle()

@@ -59,6 +59,8 @@ def test_the_allocators_of_torch_relax_the_mode() -> None:
     pinned = judge(CALLS["cudaHostAlloc"], "alloc", caller=TORCH_COPIES)
     assert (pinned.fate, pinned.code, pinned.modes) == ("capture only", "GC103", {})
     assert judge(CALLS["cudaFree"], "free", caller=TORCH_ALLOCATOR).fate == "harmless"
+    # torch.cuda.synchronize() is in the same library as the allocator, and is refused.
+    assert judge(CALLS["cudaDeviceSynchronize"], "sync", caller=TORCH_ALLOCATOR).fate == "forbidden"
 
 
 def test_events_are_made_at_the_capture_and_meant_to_be() -> None:
