@@ -72,8 +72,9 @@ def _copies() -> list[ApiCall]:
         ApiCall(name="cuMemcpy2DAsync", kind=None, in_capture="recorded", stream_argument=1),
         ApiCall(name="cuMemcpy3D", kind=None, in_capture="legacy"),
         ApiCall(name="cuMemcpy3DAsync", kind=None, in_capture="recorded", stream_argument=1),
-        ApiCall(name="cudaMemPrefetchAsync", kind="h2d", in_capture="never", stream_argument=3),
-        ApiCall(name="cuMemPrefetchAsync", kind="h2d", in_capture="never", stream_argument=3),
+        # Where its stream stands differs from version to version.
+        ApiCall(name="cudaMemPrefetchAsync", kind="h2d", in_capture="never"),
+        ApiCall(name="cuMemPrefetchAsync", kind="h2d", in_capture="never"),
     ]
 
 

@@ -82,8 +82,10 @@ def roles(region: Region, calls: Sequence[TracedCall]) -> dict[int, Role]:
         in_thread = call.thread == region.thread
         if in_thread and not region.first <= index < region.last:
             continue  # torch's, around the region
-        is_other = not in_thread and not (call.stream in streams.captured and call.stream != 0)
         known = find_call(call.name)
+        # Who asks for an event is not at work on the stream where somebody else recorded it.
+        asks = call.event is not None and known is not None and known.in_capture == "waits"
+        is_other = not in_thread and (asks or call.stream == 0 or call.stream not in streams.captured)
         records = known is not None and known.in_capture == "recorded" and known.kind != "xstream"
         found[index] = Role(
             other_thread=is_other,
