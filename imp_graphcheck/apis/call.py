@@ -32,5 +32,6 @@ class ApiCall:
     target_argument: int | None = None
     source_argument: int | None = None
     bytes_argument: int | None = None
+    event_argument: int | None = None
     is_lazy: bool = False
     """Whether a program makes it once, for all that follows: what a process that is warm hides."""

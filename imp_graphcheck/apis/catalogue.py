@@ -72,8 +72,9 @@ def _copies() -> list[ApiCall]:
         ApiCall(name="cuMemcpy2DAsync", kind=None, in_capture="recorded", stream_argument=1),
         ApiCall(name="cuMemcpy3D", kind=None, in_capture="legacy"),
         ApiCall(name="cuMemcpy3DAsync", kind=None, in_capture="recorded", stream_argument=1),
-        ApiCall(name="cudaMemPrefetchAsync", kind="h2d", in_capture="never", stream_argument=3),
-        ApiCall(name="cuMemPrefetchAsync", kind="h2d", in_capture="never", stream_argument=3),
+        # Where its stream stands differs from version to version.
+        ApiCall(name="cudaMemPrefetchAsync", kind="h2d", in_capture="never"),
+        ApiCall(name="cuMemPrefetchAsync", kind="h2d", in_capture="never"),
     ]
 
 
@@ -169,8 +170,36 @@ _STREAM_ARGUMENT = {
     "cuEventRecord": 1,
     "cudaLaunchHostFunc": 0,
     "cuLaunchHostFunc": 0,
+    "cudaEventRecordWithFlags": 1,
+    "cuEventRecordWithFlags": 1,
     "cudaStreamSynchronize": 0,
+    "cuStreamSynchronize": 0,
     "cudaStreamQuery": 0,
+    "cuStreamQuery": 0,
+    "cudaStreamAddCallback": 0,
+    "cuStreamAddCallback": 0,
+    "cuMemAllocFromPoolAsync": 3,
+    "cuMemsetD8Async": 3,
+    "cuMemsetD16Async": 3,
+    "cuMemsetD32Async": 3,
+    "cuMemsetD2D8Async": 5,
+    "cuMemsetD2D16Async": 5,
+    "cuMemsetD2D32Async": 5,
+}
+
+_EVENT_ARGUMENT = {
+    "cudaEventRecord": 0,
+    "cuEventRecord": 0,
+    "cudaEventRecordWithFlags": 0,
+    "cuEventRecordWithFlags": 0,
+    "cudaStreamWaitEvent": 1,
+    "cuStreamWaitEvent": 1,
+    "cudaEventQuery": 0,
+    "cuEventQuery": 0,
+    "cudaEventSynchronize": 0,
+    "cuEventSynchronize": 0,
+    "cudaEventElapsedTime": 2,
+    "cuEventElapsedTime": 2,
 }
 
 _BYTES_ARGUMENT = {
@@ -178,7 +207,20 @@ _BYTES_ARGUMENT = {
     "cudaMallocAsync": 1,
     "cudaMallocHost": 1,
     "cudaHostAlloc": 1,
+    "cudaHostRegister": 1,
+    "cudaMallocManaged": 1,
+    "cudaMallocFromPoolAsync": 1,
+    "cuMemAlloc": 1,
+    "cuMemAllocAsync": 1,
+    "cuMemAllocFromPoolAsync": 1,
+    "cuMemAllocHost": 1,
+    "cuMemHostAlloc": 1,
+    "cuMemAllocManaged": 1,
+    "cuMemHostRegister": 1,
+    "cudaMemset": 2,
     "cudaMemsetAsync": 2,
+    "cuMemsetD8": 2,
+    "cuMemsetD8Async": 2,
 }
 
 
@@ -190,6 +232,7 @@ def _others() -> list[ApiCall]:
             in_capture=in_capture,
             stream_argument=_STREAM_ARGUMENT.get(name),
             bytes_argument=_BYTES_ARGUMENT.get(name),
+            event_argument=_EVENT_ARGUMENT.get(name),
             is_lazy=kind == "handle",
         )
         for kind, in_capture, names in _FAMILIES

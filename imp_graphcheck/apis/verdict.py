@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from imp_graphcheck.apis.call import ApiCall
+from imp_graphcheck.apis.torch_manners import Manner, torch_manner
 from imp_graphcheck.record.audit import CallClass, Fate, HostMemory
 
 CaptureMode = Literal["global", "thread_local", "relaxed"]
@@ -32,21 +33,53 @@ def judge(
     host: HostMemory | None = None,
     content_changes: bool | None = None,
     mode: CaptureMode = "global",
+    caller: str = "",
+    captured_work: bool = True,
+    other_thread: bool = False,
 ) -> Judgement:
     """`kind` is the way a copy goes, where the name alone does not say it. `content_changes` is whether the host memory
-    held something else at the next step; None where nobody knows.
+    held something else at the next step; None where nobody knows. `caller` is the library that makes the call.
+    `captured_work`: what it waits for or asks about is being captured. `other_thread`: it is made beside the capture, by a
+    thread that takes no part in it.
     """
-    modes = refusals(call)
+    manner = torch_manner(call, kind, host, caller)
+    if manner is not None and not other_thread:
+        return _as_torch_does(kind, manner)
+    modes = refusals(call, captured_work=captured_work, other_thread=other_thread)
+    if other_thread and mode not in modes:
+        return Judgement(
+            fate="harmless",
+            code=None,
+            reason=f"another thread makes it, on a stream that is not captured, and {mode} mode lets it pass",
+            remedy="",
+            modes=modes,
+        )
+    if mode in modes and other_thread:
+        return Judgement(
+            fate="forbidden",
+            code="GC107",
+            reason=f"{mode} mode forbids it to every thread of the process",
+            remedy="let the thread rest during captures, or capture in thread_local mode",
+            modes=modes,
+        )
     if mode in modes:
         return Judgement(
             fate="forbidden", code=_code(kind), reason=_why_refused(call), remedy=_remedy(kind), modes=modes
         )
-    if call.in_capture in ("unsafe", "legacy"):
+    if call.in_capture in ("unsafe", "legacy", "waits"):
         return Judgement(
             fate="capture only",
             code=_code(kind),
             reason=f"{mode} mode lets it pass: it happens at the capture, and at no replay",
             remedy=_remedy(kind),
+            modes=modes,
+        )
+    if call.in_capture == "at once" and "Event" in call.name:
+        return Judgement(
+            fate="harmless",
+            code=None,
+            reason="the event is made at the capture; what it orders is recorded as edges",
+            remedy="",
             modes=modes,
         )
     if call.in_capture == "at once":
@@ -60,20 +93,40 @@ def judge(
     return _recorded(kind, host, content_changes, modes)
 
 
-def refusals(call: ApiCall) -> dict[str, str]:
-    """The error of each capture mode that refuses the call."""
+def refusals(call: ApiCall, *, captured_work: bool = True, other_thread: bool = False) -> dict[str, str]:
+    """The error of each capture mode that refuses the call. See `judge` for the circumstances."""
+    forbidding = MODES[:1] if other_thread else MODES[:2]
     match call.in_capture:
-        case "waits":
+        case "waits" if captured_work or ("Event" not in call.name and "Stream" not in call.name):
             error = CAPTURED_EVENT if "Event" in call.name else UNSUPPORTED
             return dict.fromkeys(MODES, error)
         case "never":
-            return dict.fromkeys(MODES, UNSUPPORTED)
-        case "unsafe":
-            return dict.fromkeys(("global", "thread_local"), UNSUPPORTED)
+            return {} if other_thread else dict.fromkeys(MODES, UNSUPPORTED)
+        case "waits" | "unsafe":
+            return dict.fromkeys(forbidding, UNSUPPORTED)
         case "legacy":
             return dict.fromkeys(("global", "thread_local"), IMPLICIT)
         case "recorded" | "at once":
             return {}
+
+
+def _as_torch_does(kind: CallClass, manner: Manner) -> Judgement:
+    if manner.refusal:
+        return Judgement(
+            fate="forbidden",
+            code=_code(kind),
+            reason="torch refuses it before the driver is asked: " + manner.reason,
+            remedy=_remedy(kind),
+            modes=dict.fromkeys(MODES, manner.refusal),
+        )
+    is_harmless = manner.fate == "harmless"
+    return Judgement(
+        fate=manner.fate,
+        code=None if is_harmless else _code(kind),
+        reason=manner.reason,
+        remedy="" if is_harmless else _remedy(kind),
+        modes={},
+    )
 
 
 def _recorded(

@@ -25,6 +25,7 @@ from imp_graphcheck.child.listener import OnEvent
 from imp_graphcheck.child.template import Template
 from imp_graphcheck.errors import UsageError
 from imp_graphcheck.record.bisection import Bisection, Trial, load_bisection, save_bisection
+from imp_graphcheck.record.directories import new_directory
 from imp_graphcheck.record.run import Run
 from imp_graphcheck.record.store import load_run, point_latest
 
@@ -77,9 +78,8 @@ class _Search:
     def new(cls, settings: BisectSettings) -> "_Search":
         parent = Path(settings.capture.output) / BISECTIONS
         made = [folder for folder in (parent, *parent.parents) if not folder.exists()]
-        parent.mkdir(parents=True, exist_ok=True)
         started = datetime.now().astimezone()
-        directory = _new_directory(parent, f"{started:%Y%m%d-%H%M%S}")
+        directory = new_directory(parent, started)
         asked = {
             field.name: getattr(settings.capture, field.name)
             for field in fields(CaptureSettings)
@@ -197,14 +197,3 @@ class _Search:
 
 def _outcome(run: Run) -> str:
     return f"{run.verdict}: {run.verdict_reason}" if run.verdict_reason else run.verdict
-
-
-def _new_directory(parent: Path, name: str) -> Path:
-    for number in range(1000):
-        directory = parent / (name if number == 0 else f"{name}-{number}")
-        try:
-            directory.mkdir()
-        except FileExistsError:
-            continue
-        return directory
-    raise UsageError(f"{parent}: too many bisections were started in this second.", hint="try again")

@@ -1,8 +1,6 @@
 """The parent's half of `capture`: run the stages in a child process and bring home a complete record."""
 
 import shutil
-import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -11,18 +9,18 @@ import msgspec
 from msgspec.structs import replace
 
 from imp_graphcheck.capture.aftermath import LastSeen, after_crash, after_death, after_interrupt
+from imp_graphcheck.capture.leftovers import keep, without_record
 from imp_graphcheck.capture.settings import RUNS, CaptureSettings, remove_if_empty, validate
-from imp_graphcheck.capture.whereabouts import STACKS_FILE, in_full, whereabouts
+from imp_graphcheck.capture.witness import Witness
 from imp_graphcheck.child import log as worker_log
 from imp_graphcheck.child.ending import Completed, CrashedInside, Died, Ending, Hung, Interrupted, Refused
-from imp_graphcheck.child.events import Event, RunStarted, StageFinished, StageStarted
 from imp_graphcheck.child.failure import ChildError
 from imp_graphcheck.child.listener import OnEvent
 from imp_graphcheck.child.process import run_child
 from imp_graphcheck.child.scratch import scratch_file
 from imp_graphcheck.child.template import Template
 from imp_graphcheck.errors import UsageError
-from imp_graphcheck.record.run import Run, Stage
+from imp_graphcheck.record.run import Run
 from imp_graphcheck.record.store import (
     RUN_FILE,
     UnsavedError,
@@ -58,7 +56,7 @@ def run_capture(
     validate(settings)
     runs = Path(settings.output) / RUNS
     created = [folder for folder in (runs, *runs.parents) if not folder.exists()]
-    witness = _Witness(on_event)
+    witness = Witness(on_event)
     with scratch_file() as log:
         ending = run_child(
             worker,
@@ -78,45 +76,16 @@ def run_capture(
         return _conclude(ending, witness, log)
 
 
-class _Witness:
-    """Remembers where the child was, and passes every event on."""
-
-    def __init__(self, on_event: OnEvent) -> None:
-        self._on_event = on_event
-        self._finished: list[Stage] = []
-        self._current: str | None = None
-        self._started_at = 0.0
-        self.directory: Path | None = None
-
-    def see(self, event: Event) -> None:
-        match event:
-            case StageStarted(name=name):
-                self._current, self._started_at = name, time.monotonic()
-            case StageFinished(stage=stage):
-                self._current = None
-                self._finished.append(stage)
-            case RunStarted(directory=directory):
-                self.directory = Path(directory)
-        self._on_event(event)
-
-    def last_seen(self) -> LastSeen:
-        return LastSeen(
-            finished=tuple(self._finished),
-            current=self._current,
-            seconds=time.monotonic() - self._started_at if self._current is not None else 0.0,
-        )
-
-
-def _conclude(ending: Ending, witness: _Witness, log: IO[bytes]) -> Captured:
+def _conclude(ending: Ending, witness: Witness, log: IO[bytes]) -> Captured:
     """Complete the record with what the child could not write any more, and save it."""
     directory, seen, log_tail = witness.directory, witness.last_seen(), worker_log.tail(log)
     if directory is None or not (directory / RUN_FILE).is_file():
-        raise _without_record(ending, log_tail)
+        raise without_record(ending, log_tail)
     try:
         remove_unfinished(directory)
         point_latest(directory)
         run = load_run(directory)
-        run = replace(run, notes=(*run.notes, *_keep(ending, log, directory)))
+        run = replace(run, notes=(*run.notes, *keep(ending, log, directory)))
         run = _completed(run, ending, seen, log_tail)
         save_run(run, directory)
     except OSError as error:
@@ -142,32 +111,3 @@ def _completed(run: Run, ending: Ending, seen: LastSeen, log_tail: tuple[str, ..
         case Completed(afterwards=afterwards) if afterwards:
             return replace(run, notes=(*run.notes, afterwards))
     return run
-
-
-def _keep(ending: Ending, log: IO[bytes], directory: Path) -> Iterator[str]:
-    """Save what belongs beside the record; a note on each thing for which there was no room."""
-    try:
-        worker_log.keep(log, directory)
-    except OSError as error:
-        (directory / worker_log.WORKER_LOG).unlink(missing_ok=True)
-        yield f"{worker_log.WORKER_LOG} could not be saved: {error.strerror}"
-    if isinstance(ending, Hung) and ending.stacks:
-        try:
-            (directory / STACKS_FILE).write_text(in_full(ending.stacks), encoding="utf-8")
-        except OSError as error:
-            (directory / STACKS_FILE).unlink(missing_ok=True)
-            yield f"{STACKS_FILE} could not be saved: {error.strerror}"
-
-
-def _without_record(ending: Ending, log_tail: tuple[str, ...]) -> BaseException:
-    match ending:
-        case Interrupted():
-            return KeyboardInterrupt()
-        case CrashedInside(message=message, traceback=traceback):
-            return ChildError(message, report=traceback)
-        case Died(how=how):
-            return ChildError(f"the child process {how} before there was anything to save", log_tail=log_tail)
-        case Hung(seconds=seconds, stacks=stacks):
-            where = f"; it hung in {whereabouts(stacks)}" if stacks else ""
-            return ChildError(f"the child process did nothing for {seconds:.0f} s{where}", log_tail=log_tail)
-    return ChildError("the child process finished without saving a run", log_tail=log_tail)

@@ -16,6 +16,7 @@ from imp_graphcheck import __version__
 from imp_graphcheck.capture.outputs import HostOutput
 from imp_graphcheck.child.events import Event, Progress, RunStarted, StageFinished, StageStarted
 from imp_graphcheck.errors import UsageError
+from imp_graphcheck.record.directories import new_directory
 from imp_graphcheck.record.encoder import Encoder
 from imp_graphcheck.record.run import Run, Stage, StageStatus, Target
 from imp_graphcheck.record.store import UnsavedError, save_run
@@ -50,7 +51,7 @@ class Recorder:
     """
 
     def __init__(self, send: Callable[[Event], None]) -> None:
-        self._send = send
+        self.send = send
         self._stages: tuple[Stage, ...] = ()
         self.directory: Path | None = None
         self.run: Run
@@ -63,7 +64,7 @@ class Recorder:
         """Make the run directory, `<output>/runs/<id>`, and save the record in it."""
         started = datetime.now().astimezone()
         try:
-            directory = _new_directory(output / "runs", f"{started:%Y%m%d-%H%M%S}-{_plain(target.name)}")
+            directory = new_directory(output / "runs", started, target.name)
         except OSError as error:
             raise UnsavedError(output, error.strerror or str(error)) from error
         self.run = Run(
@@ -81,7 +82,7 @@ class Recorder:
         except UnsavedError:
             directory.rmdir()
             raise
-        self._send(RunStarted(str(directory)))
+        self.send(RunStarted(str(directory)))
 
     def update(self, **changes: Any) -> None:
         """Change fields of the record and save it."""
@@ -122,8 +123,8 @@ class Recorder:
     @contextmanager
     def stage(self, name: str, total: int | None = None) -> Iterator[StageNotes]:
         """Announce a stage, time it, and add it to the record when it ends, however it ends."""
-        self._send(StageStarted(name, total))
-        started, notes = time.perf_counter(), StageNotes(self._send)
+        self.send(StageStarted(name, total))
+        started, notes = time.perf_counter(), StageNotes(self.send)
         try:
             yield notes
         except UsageError:
@@ -158,7 +159,7 @@ class Recorder:
         self._stages = (*self._stages, stage)
         if self.directory is not None:
             self.update(stages=self._stages)
-        self._send(StageFinished(stage))
+        self.send(StageFinished(stage))
 
 
 def _first_line(error: BaseException) -> str:
@@ -166,23 +167,6 @@ def _first_line(error: BaseException) -> str:
         return str(error)
     text = next(iter(str(error).splitlines()), "")
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-
-def _plain(name: str) -> str:
-    kept = "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in name)
-    return kept.strip(".-")[:60] or "target"
-
-
-def _new_directory(parent: Path, name: str) -> Path:
-    parent.mkdir(parents=True, exist_ok=True)
-    for number in range(1000):
-        directory = parent / (name if number == 0 else f"{name}-{number}")
-        try:
-            directory.mkdir()
-        except FileExistsError:
-            continue
-        return directory
-    raise UsageError(f"{parent}: too many runs were started in this second.", hint="try again")
 
 
 def environment_of(device_facts: dict[str, str]) -> dict[str, str]:

@@ -9,6 +9,7 @@ import torch
 
 from imp_graphcheck.device.op_trace import Launch
 from imp_graphcheck.device.place import Place
+from imp_graphcheck.device.traced_call import CallRecording
 from imp_graphcheck.record.graph import GraphTrace
 from imp_graphcheck.record.memory import Allocation
 from imp_graphcheck.record.site import Site
@@ -104,6 +105,16 @@ class Device(Protocol):
 
         What was allocated before has no site; what is asked below needs an active recording.
         """
+        ...
+
+    def trace_calls(self) -> AbstractContextManager[CallRecording]:
+        """While active, calls of the runtime and the driver are recorded: those of `imp_graphcheck.apis`, what begins and
+        ends captures, and launches of graphs; of every thread, refused ones included. One at a time.
+        """
+        ...
+
+    def stream_number(self) -> int:
+        """The current stream of this thread, as `TracedCall.stream` counts them."""
         ...
 
     def keep_up(self) -> None:

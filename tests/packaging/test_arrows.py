@@ -22,12 +22,19 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "imp_graphcheck.errors",
         "imp_engine",
     ),
-    "imp_graphcheck/device": ("imp_graphcheck.device", "imp_graphcheck.record", "imp_graphcheck.errors"),
+    "imp_graphcheck/apis": ("imp_graphcheck.apis", "imp_graphcheck.record"),
+    "imp_graphcheck/device": (
+        "imp_graphcheck.device",
+        "imp_graphcheck.apis",
+        "imp_graphcheck.record",
+        "imp_graphcheck.errors",
+    ),
 }
 """Which of our packages the modules of a room may import."""
 
 LIGHT_ROOMS = (
     "imp_graphcheck/record",
+    "imp_graphcheck/apis",
     "imp_graphcheck/rules",
     "imp_graphcheck/checks",
     "imp_graphcheck/child",

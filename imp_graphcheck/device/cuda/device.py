@@ -10,6 +10,7 @@ import torch
 
 from imp_graphcheck.device.collector import paused_collector
 from imp_graphcheck.device.cuda import description, errors, memory_history, page_locked, poison, pools
+from imp_graphcheck.device.cuda.call_trace import traced_calls
 from imp_graphcheck.device.cuda.capture_marks import CaptureMarks
 from imp_graphcheck.device.cuda.capture_probe import CaptureProbe
 from imp_graphcheck.device.cuda.contents import copied_to_host
@@ -29,6 +30,7 @@ from imp_graphcheck.device.op_trace import Launch
 from imp_graphcheck.device.place import Place
 from imp_graphcheck.device.protocol import DeviceError, GraphUnreadableError
 from imp_graphcheck.device.same_bytes import same_bytes
+from imp_graphcheck.device.traced_call import CallRecording
 from imp_graphcheck.record.graph import GraphTrace
 from imp_graphcheck.record.memory import Allocation
 
@@ -67,6 +69,12 @@ class CudaDevice:
 
     def recording(self) -> AbstractContextManager[None]:
         return self._journal.recording()
+
+    def trace_calls(self) -> AbstractContextManager[CallRecording]:
+        return traced_calls(self.stream_number)
+
+    def stream_number(self) -> int:
+        return int(torch._C._cuda_getCurrentRawStream(self._index))
 
     def keep_up(self) -> None:
         self._journal.update()

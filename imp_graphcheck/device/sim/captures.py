@@ -22,12 +22,10 @@ from imp_graphcheck.device.sim.errors import (
     CAPTURED_EVENT,
     ILLEGAL_STATE,
     INVALID_VALUE,
-    LIBRARY_NOT_INITIALISED,
     RuntimeCode,
     SimError,
     SimLibraryError,
 )
-from imp_graphcheck.device.sim.trace import CallTrace
 from imp_graphcheck.device.sim.work import EventState
 
 LEGACY_STREAM = 0
@@ -36,8 +34,7 @@ LEGACY_STREAM = 0
 class Captures:
     """See the module. Not locked: the caller serialises."""
 
-    def __init__(self, trace: CallTrace) -> None:
-        self._trace = trace
+    def __init__(self) -> None:
         self._active: list[Capture] = []
         self._ids = count(1)
 
@@ -59,11 +56,7 @@ class Captures:
     def begin(self, stream: int, mode: CaptureMode, pool: PoolId, generators: frozenset[int]) -> None:
         """Start recording `stream`. Raises 401 when it is already recorded."""
         if self.of(stream) is not None:
-            self._trace.add(
-                "cudaStreamBeginCapture", stream=stream, result=ILLEGAL_STATE.number, capturing=True
-            )
             raise SimError(ILLEGAL_STATE)
-        self._trace.add("cudaStreamBeginCapture", stream=stream, detail=mode)
         self._active.append(Capture(next(self._ids), mode, stream, pool, generators))
 
     def end(self, stream: int) -> Capture:
@@ -74,7 +67,6 @@ class Captures:
         """
         capture = self.of(stream)
         refusal = _refusal_to_end(capture, stream)
-        self._trace.add("cudaStreamEndCapture", stream=stream, result=refusal[0].number if refusal else 0)
         if capture is not None and capture.origin == stream:
             self._active.remove(capture)
         if refusal is not None:
@@ -149,8 +141,6 @@ class Captures:
     ) -> NoReturn:
         """Raise `code` for `call` (or a library's own words for it), and invalidate `capture`."""
         capture.invalidate(code)
-        result = code if library_error is None else LIBRARY_NOT_INITIALISED
-        self._trace.add(call, stream=stream, result=result.number, capturing=True)
         # Raised where it is made: an error that a frame of its own traceback knew would keep the tensors of the
         # program alive until the garbage collector comes by.
         if library_error is not None:

@@ -7,13 +7,16 @@ Every blocking copy ends in a wait for the stream, which a capture refuses.
 
 import torch
 
+from imp_graphcheck.apis.torch_manners import TORCH_COPIES
+from imp_graphcheck.device.host_content import host_content
 from imp_graphcheck.device.sim.gpu import Gpu, current_gpu
 from imp_graphcheck.device.sim.host_memory import HostBlock
 from imp_graphcheck.device.sim.streams import current_stream
 from imp_graphcheck.device.sim.tensors import empty_strided, operand_of
-from imp_graphcheck.device.sim.trace import Direction, HostMemory
+from imp_graphcheck.device.sim.trace import Calling
 from imp_graphcheck.device.sim.work import Copy, Launch, slot
 from imp_graphcheck.device.stack import take_stack
+from imp_graphcheck.device.traced_call import Direction, HostMemory
 
 _PAGEABLE_IN_CAPTURE = (
     "Cannot copy between CPU and CUDA tensors during CUDA graph capture unless the CPU tensor is pinned. "
@@ -53,18 +56,19 @@ def _copy(source: torch.Tensor, target: torch.Tensor, non_blocking: bool) -> tor
 def device_to_device(target: int, source: int, size_bytes: int) -> None:
     """Copy bytes within the device on the current stream."""
     gpu, stream = current_gpu(), current_stream().stream_id
-    _note(gpu, stream, "d2d", size_bytes)
-    gpu.enqueue(stream, Copy("d2d", source, target, size_bytes, take_stack(2)))
+    with _copying(gpu, stream, "d2d", size_bytes):
+        gpu.enqueue(stream, Copy("d2d", source, target, size_bytes, take_stack(2)))
 
 
 def note_readback(gpu: Gpu, stream: int, reason: str) -> None:
-    """A result is about to be read by the host."""
+    """A result is about to be read by the host, through pinned memory as torch does."""
     gpu.trace.add(
         "cudaMemcpyAsync",
         stream=stream,
         direction="d2h",
-        host="pageable",
+        host="pinned",
         capturing=gpu.capture_of(stream) is not None,
+        caller=TORCH_COPIES,
         detail=reason,
     )
 
@@ -88,10 +92,9 @@ def _on_device(source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     gpu, stream = current_gpu(), current_stream().stream_id
     operands = (operand_of(target, "self", True), operand_of(source, "src", False))
     work = Launch(torch.ops.aten.copy_.default, (slot(0), slot(1)), {}, operands, (), take_stack(2))
-    gpu.trace.add(
-        "cudaLaunchKernel", stream=stream, capturing=gpu.capture_of(stream) is not None, detail=work.name
-    )
-    gpu.enqueue(stream, work)
+    capturing = gpu.capture_of(stream) is not None
+    with gpu.trace.calling("cudaLaunchKernel", stream=stream, capturing=capturing, detail=work.name):
+        gpu.enqueue(stream, work)
     return target
 
 
@@ -106,13 +109,13 @@ def _to_device(source: torch.Tensor, target: torch.Tensor, non_blocking: bool) -
     size = source.numel() * source.element_size()
     block = gpu.pinned.block_at(source.data_ptr())
     _refuse_pageable(gpu, stream, block)
-    _note(gpu, stream, "h2d", size, _kind(block))
     work = Copy("h2d", source.data_ptr(), target.data_ptr(), size, take_stack(2), _kind(block))
     if block is None:
         work.staged = _as_bytes(source).clone()
     else:
         _keep_until_run(gpu, stream, work, block)
-    gpu.enqueue(stream, work)
+    with _copying(gpu, stream, "h2d", size, _kind(block), source.data_ptr()):
+        gpu.enqueue(stream, work)
     if not non_blocking:
         gpu.synchronize_stream(stream)
     return target
@@ -128,15 +131,17 @@ def _to_host(source: torch.Tensor, target: torch.Tensor, non_blocking: bool) -> 
     size = source.numel() * source.element_size()
     block = gpu.pinned.block_at(target.data_ptr())
     _refuse_pageable(gpu, stream, block)
-    _note(gpu, stream, "d2h", size, _kind(block))
     if block is not None:
         work = Copy("d2h", source.data_ptr(), target.data_ptr(), size, take_stack(2), "pinned")
         _keep_until_run(gpu, stream, work, block)
-        gpu.enqueue(stream, work)
+        with _copying(gpu, stream, "d2h", size, "pinned", target.data_ptr()):
+            gpu.enqueue(stream, work)
         if not non_blocking:
             gpu.synchronize_stream(stream)
         return target
     # Pageable: the driver stages through its own buffer and returns when the bytes are there.
+    with _copying(gpu, stream, "d2h", size, "pageable", target.data_ptr()):
+        gpu.require_alive()
     gpu.synchronize_stream(stream)
     with torch.inference_mode():
         _as_bytes(target).copy_(gpu.arena.view(source.data_ptr(), torch.uint8, (size,), (1,)))
@@ -155,16 +160,27 @@ def _refuse_pageable(gpu: Gpu, stream: int, block: HostBlock | None) -> None:
         raise RuntimeError(_PAGEABLE_IN_CAPTURE)
 
 
-def _note(
-    gpu: Gpu, stream: int, direction: Direction, size_bytes: int, host: HostMemory | None = None
-) -> None:
-    gpu.trace.add(
+def _copying(
+    gpu: Gpu,
+    stream: int,
+    direction: Direction,
+    size_bytes: int,
+    host: HostMemory | None = None,
+    host_address: int | None = None,
+) -> Calling:
+    """The call that a copy is. What an upload reads is looked at when the call is made, as its source may change later."""
+    listened = gpu.trace.is_recording and direction == "h2d" and host_address is not None
+    return gpu.trace.calling(
         "cudaMemcpyAsync",
         stream=stream,
         size_bytes=size_bytes,
         direction=direction,
         host=host,
+        host_address=host_address,
+        content=host_content(host_address, size_bytes) if listened and host_address is not None else None,
         capturing=gpu.capture_of(stream) is not None,
+        caller=TORCH_COPIES,
+        skip=3,
     )
 
 

@@ -3,8 +3,8 @@
 import ctypes
 import os
 import platform
-from collections.abc import Callable, Collection, Container, Hashable, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Collection, Container, Hashable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import ModuleType
 
 import torch
@@ -24,6 +24,7 @@ from imp_graphcheck.device.sim.streams import current_stream
 from imp_graphcheck.device.sim.tensors import point, span_bytes, tensor_over
 from imp_graphcheck.device.sim.work import Memset
 from imp_graphcheck.device.stack import site_of, take_stack
+from imp_graphcheck.device.traced_call import CallRecording
 from imp_graphcheck.record.graph import GraphTrace
 from imp_graphcheck.record.memory import Allocation
 
@@ -77,6 +78,15 @@ class SimDevice:
     def recording(self) -> AbstractContextManager[None]:
         # Sites of allocations are always kept here: they cost two microseconds each.
         return nullcontext()
+
+    @contextmanager
+    def trace_calls(self) -> Iterator[CallRecording]:
+        recording = CallRecording(traced_by="the software GPU, which makes the calls itself")
+        with current_gpu().trace.recording(recording.calls):
+            yield recording
+
+    def stream_number(self) -> int:
+        return current_stream().stream_id
 
     def keep_up(self) -> None:
         """Nothing is forgotten here."""

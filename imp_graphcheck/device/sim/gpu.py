@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from imp_graphcheck.apis.torch_manners import TORCH_ALLOCATOR, TORCH_COPIES
 from imp_graphcheck.device.sim.allocator import DEFAULT_POOL, PoolId
 from imp_graphcheck.device.sim.capture import Capture, CaptureMode, GraphNode
 from imp_graphcheck.device.sim.captures import LEGACY_STREAM, Captures
@@ -22,7 +23,7 @@ from imp_graphcheck.device.sim.handles import Handles
 from imp_graphcheck.device.sim.memory import Memory
 from imp_graphcheck.device.sim.owners import owner_of
 from imp_graphcheck.device.sim.queues import Queues
-from imp_graphcheck.device.sim.trace import CallTrace
+from imp_graphcheck.device.sim.trace import Calling, CallTrace
 from imp_graphcheck.device.sim.work import (
     EventRecord,
     EventState,
@@ -42,6 +43,7 @@ MEMORY_BYTES = 16 << 30
 """Device memory. It is reserved, not committed: only what a program touches costs host memory."""
 PINNED_BYTES = 4 << 30
 
+_event_numbers = count(1)
 _stream_ids = count(1)
 """Of the process, not of one device: a stream that outlives its device must not be taken for another."""
 
@@ -56,7 +58,7 @@ class Gpu:
         self.allocator = self.memory.allocator
         self.pinned = self.memory.pinned
         self.trace = CallTrace()
-        self.captures = Captures(self.trace)
+        self.captures = Captures()
         self.capture_of = self.captures.of
         self.queues = Queues(self.memory)
         self.require_alive = self.queues.require_alive
@@ -65,6 +67,7 @@ class Gpu:
         self._pool_ids = count(1)
         self._pool = DEFAULT_POOL
         self._pool_apart: PoolId | None = None
+        self._libraries: set[str] = set()
 
     @property
     def fault(self) -> Fault | None:
@@ -114,15 +117,17 @@ class Gpu:
         # torch relaxes the capture mode around cudaMalloc for the thread whose stream captures, so only mapping
         # on behalf of a stream outside the capture can disturb one.
         capturing = self.capture_of(stream) is not None
-        if not capturing:
-            self.captures.refuse_unsafe("cudaMalloc", stream)
-        self.trace.add("cudaMalloc", stream=stream, size_bytes=size_bytes, capturing=capturing)
+        with self.trace.calling(
+            "cudaMalloc", stream=stream, size_bytes=size_bytes, capturing=capturing, caller=TORCH_ALLOCATOR
+        ):
+            if not capturing:
+                self.captures.refuse_unsafe("cudaMalloc", stream)
 
     def allocate_pinned(self, size_bytes: int) -> torch.Tensor:
         """A 1-D uint8 CPU tensor over pinned host memory. Always allowed: torch relaxes the capture mode for it."""
         with self.lock:
             if self.pinned.would_map(size_bytes):
-                self.trace.add("cudaHostAlloc", size_bytes=size_bytes, host="pinned")
+                self.trace.add("cudaHostAlloc", size_bytes=size_bytes, host="pinned", caller=TORCH_COPIES)
             tensor = self.memory.pinned_tensor(size_bytes, stack=take_stack(2))
             if tensor is None:
                 raise torch.OutOfMemoryError(f"out of pinned memory allocating {size_bytes} bytes")
@@ -133,9 +138,9 @@ class Gpu:
         with self.lock:
             if self.captures:
                 return
-            self.synchronize_device()
+            self.synchronize_device(caller=TORCH_ALLOCATOR)
             for segment in self.memory.unmap_free_segments():
-                self.trace.add("cudaFree", size_bytes=segment.size)
+                self.trace.add("cudaFree", size_bytes=segment.size, caller=TORCH_ALLOCATOR)
 
     @contextmanager
     def apart(self) -> Iterator[None]:
@@ -163,11 +168,19 @@ class Gpu:
         with self.lock:
             self.allocator.release_pool(pool)
 
+    def load_library(self, name: str) -> None:
+        """Before the first kernel of a library its module is loaded, which no capture refuses."""
+        if name not in self._libraries:
+            self._libraries.add(name)
+            self.trace.add("cuLibraryLoadData", detail=name)
+
     # streams
 
     def new_stream(self) -> int:
         """An unused stream id."""
-        return next(_stream_ids)
+        stream = next(_stream_ids)
+        self.trace.add("cudaStreamCreateWithPriority", stream=stream)
+        return stream
 
     def enqueue(self, stream: int, work: NodeWork) -> None:
         """Queue `work` on `stream`, or record it when the stream is capturing."""
@@ -192,10 +205,10 @@ class Gpu:
         with self.lock:
             self.require_alive()
             capture = self.capture_of(stream)
-            if capture is not None:
-                self.captures.refuse(capture, CAPTURE_UNSUPPORTED, "cudaGraphLaunch", stream)
-            self.trace.add("cudaGraphLaunch", stream=stream)
-            self.queues.push(stream, work)
+            with self.trace.calling("cudaGraphLaunch", stream=stream, capturing=capture is not None):
+                if capture is not None:
+                    self.captures.refuse(capture, CAPTURE_UNSUPPORTED, "cudaGraphLaunch", stream)
+                self.queues.push(stream, work)
 
     def hold(self, stream: int) -> None:
         """Keep everything queued on `stream` from here on until somebody waits for it: the GPU is behind."""
@@ -205,69 +218,80 @@ class Gpu:
     def synchronize_stream(self, stream: int) -> None:
         """Wait for `stream`."""
         with self.lock:
-            self.require_alive()
-            self.captures.refuse_wait("cudaStreamSynchronize", stream)
-            self.trace.add("cudaStreamSynchronize", stream=stream)
-            self.queues.drain(stream)
-            self.require_alive()
+            capturing = self.capture_of(stream) is not None
+            with self.trace.calling("cudaStreamSynchronize", stream=stream, capturing=capturing):
+                self.require_alive()
+                self.captures.refuse_wait("cudaStreamSynchronize", stream)
+                self.queues.drain(stream)
+                self.require_alive()
 
-    def synchronize_device(self) -> None:
+    def synchronize_device(self, *, caller: str = "") -> None:
         """Wait for every stream."""
-        with self.lock:
+        with (
+            self.lock,
+            self.trace.calling("cudaDeviceSynchronize", capturing=bool(self.captures), caller=caller),
+        ):
             self.require_alive()
             self.captures.refuse_wait_for_all("cudaDeviceSynchronize")
-            self.trace.add("cudaDeviceSynchronize")
             self.queues.drain_all()
             self.require_alive()
 
     def query_stream(self, stream: int) -> bool:
         """Whether everything queued on `stream` has run."""
         with self.lock:
-            self.require_alive()
-            self.captures.refuse_wait("cudaStreamQuery", stream)
-            self.trace.add("cudaStreamQuery", stream=stream)
-            self.queues.poll(stream)
-            self.require_alive()
-            return self.queues.is_idle(stream)
+            capturing = self.capture_of(stream) is not None
+            with self.trace.calling("cudaStreamQuery", stream=stream, capturing=capturing) as call:
+                self.require_alive()
+                self.captures.refuse_wait("cudaStreamQuery", stream)
+                self.queues.poll(stream)
+                self.require_alive()
+                return call.answered(self.queues.is_idle(stream))
 
     # events
 
     def record_event(self, event: EventState, stream: int) -> None:
         """Record `event` behind what is queued on `stream` now."""
         with self.lock:
-            self.require_alive()
             capture = self.capture_of(stream)
-            if capture is not None:
-                capture.require_valid()
-            self.trace.add("cudaEventRecord", stream=stream, capturing=capture is not None)
-            if capture is not None:
-                event.capture_id, event.capture_tail = capture.id, capture.tails[stream]
-                return
-            event.capture_id, event.recording = None, Recording(stream)
-            self.queues.push(stream, EventRecord(event.recording))
+            capturing = capture is not None
+            if event.number is None:
+                # As torch does: an event is made when it is first recorded.
+                event.number = next(_event_numbers)
+                self.trace.add("cudaEventCreateWithFlags", stream=stream, capturing=capturing)
+            with self.trace.calling(
+                "cudaEventRecord", stream=stream, capturing=capturing, event=event.number
+            ):
+                self.require_alive()
+                if capture is not None:
+                    capture.require_valid()
+                    event.capture_id, event.capture_tail = capture.id, capture.tails[stream]
+                    return
+                event.capture_id, event.recording = None, Recording(stream)
+                self.queues.push(stream, EventRecord(event.recording))
 
     def wait_event(self, event: EventState, stream: int) -> None:
         """What is queued on `stream` from here on follows `event`; inside a capture this forks or joins."""
         with self.lock:
-            self.require_alive()
-            is_captured = self.captures.wait(event, stream)
-            self.trace.add("cudaStreamWaitEvent", stream=stream, capturing=is_captured)
+            with self.trace.calling("cudaStreamWaitEvent", stream=stream, event=event.number) as call:
+                self.require_alive()
+                call.facts["capturing"] = self.capture_of(stream) is not None
+                is_captured = call.facts["capturing"] = self.captures.wait(event, stream)
             if not is_captured and event.recording is not None and not event.recording.done:
                 self.queues.push(stream, EventWait(event.recording))
 
     def query_event(self, event: EventState) -> bool:
         """Whether the last recording of `event` has completed."""
-        with self.lock:
+        with self.lock, self._looking_at(event, "cudaEventQuery") as call:
             stream = self._look_at(event, "cudaEventQuery")
             if event.recording is None or event.recording.done:
                 return True
             self.queues.poll(stream)
             self.require_alive()
-            return event.recording.done
+            return call.answered(event.recording.done)
 
     def synchronize_event(self, event: EventState) -> None:
         """Wait for the last recording of `event`."""
-        with self.lock:
+        with self.lock, self._looking_at(event, "cudaEventSynchronize"):
             self._look_at(event, "cudaEventSynchronize")
             if event.recording is not None:
                 self.queues.complete(event.recording)
@@ -275,7 +299,7 @@ class Gpu:
 
     def elapsed_seconds(self, start: EventState, end: EventState) -> float:
         """Host time between the completions of two recordings."""
-        with self.lock:
+        with self.lock, self._looking_at(end, "cudaEventElapsedTime"):
             self.require_alive()
             if start.recording is None or end.recording is None:
                 raise SimError(INVALID_RESOURCE_HANDLE)
@@ -283,11 +307,19 @@ class Gpu:
                 raise SimError(NOT_READY)
             return end.recording.at - start.recording.at
 
+    def _looking_at(self, event: EventState, call: str) -> Calling:
+        return self.trace.calling(
+            call,
+            stream=_stream_of(event),
+            event=event.number,
+            capturing=any(capture.id == event.capture_id for capture in self.captures),
+            skip=3,
+        )
+
     def _look_at(self, event: EventState, call: str) -> int:
-        stream = event.recording.stream if event.recording is not None else LEGACY_STREAM
+        stream = _stream_of(event)
         self.require_alive()
         self.captures.refuse_look_at(event, call, stream)
-        self.trace.add(call, stream=stream)
         return stream
 
     # graphs
@@ -296,27 +328,35 @@ class Gpu:
         self, *, stream: int, mode: CaptureMode, pool: PoolId, generators: frozenset[int]
     ) -> None:
         """Start recording `stream`."""
-        with self.lock:
+        if stream == LEGACY_STREAM:
+            raise RuntimeError(
+                "CUDA graphs must be captured on a non-default stream. "
+                "(However, after capture, it's ok to replay them on the default stream.)"
+            )
+        capturing = self.capture_of(stream) is not None
+        with (
+            self.lock,
+            self.trace.calling("cudaStreamBeginCapture", stream=stream, capturing=capturing, detail=mode),
+        ):
             self.require_alive()
-            if stream == LEGACY_STREAM:
-                raise RuntimeError(
-                    "CUDA graphs must be captured on a non-default stream. "
-                    "(However, after capture, it's ok to replay them on the default stream.)"
-                )
             self.captures.begin(stream, mode, pool, generators)
 
     def end_capture(self, stream: int) -> Capture:
         """Stop recording and return what was recorded. The errors are those of `Captures.end`."""
-        with self.lock:
+        with self.lock, self.trace.calling("cudaStreamEndCapture", stream=stream):
             self.require_alive()
             return self.captures.end(stream)
 
     def instantiate(self) -> None:
         """Make a graph launchable."""
-        with self.lock:
+        with self.lock, self.trace.calling("cudaGraphInstantiate"):
             self.require_alive()
             self.captures.refuse_unsafe("cudaGraphInstantiate", LEGACY_STREAM)
-            self.trace.add("cudaGraphInstantiate")
+
+
+def _stream_of(event: EventState) -> int:
+    """Where `event` was recorded last, inside a capture or not."""
+    return event.recording.stream if event.recording is not None else LEGACY_STREAM
 
 
 _gpu: Gpu | None = None

@@ -65,9 +65,11 @@ class Handles:
         handle = (library, threading.get_ident())
         if handle in self._created:
             return
-        # Creating a handle maps memory, which a capture in progress may forbid.
-        gpu.captures.refuse_unsafe(_CREATE[library], stream, library_error=_REFUSED[library])
-        gpu.trace.add(_CREATE[library], stream=stream, capturing=gpu.capture_of(stream) is not None)
+        capturing = gpu.capture_of(stream) is not None
+        with gpu.trace.calling(_CREATE[library], stream=stream, capturing=capturing):
+            # Creating a handle maps memory, which a capture in progress may forbid.
+            gpu.captures.refuse_unsafe(_CREATE[library], stream, library_error=_REFUSED[library])
+            gpu.load_library(f"lib{library}.so")
         self._created.add(handle)
 
     def _workspace(self, gpu: "Gpu", stream: int) -> Operand:

@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 
+from imp_graphcheck.apis.torch_manners import TORCH_COPIES
 from imp_graphcheck.device.sim import copies
 from imp_graphcheck.device.sim.arguments import Arguments
 from imp_graphcheck.device.sim.execute import fill, tensors_in, view
@@ -66,12 +67,15 @@ def launch(
 
 def enqueue(work: Launch, gpu: Gpu, stream: int) -> None:
     """Queue a kernel."""
-    if gpu.trace.is_recording:
-        capturing = gpu.capture_of(stream) is not None
-        gpu.trace.add(
-            "cudaLaunchKernel", stream=stream, capturing=capturing, detail=work.name, stack=work.stack
-        )
-    gpu.enqueue(stream, work)
+    gpu.load_library(TORCH_COPIES)
+    if not gpu.trace.is_recording:
+        gpu.enqueue(stream, work)
+        return
+    capturing = gpu.capture_of(stream) is not None
+    with gpu.trace.calling(
+        "cudaLaunchKernel", stream=stream, capturing=capturing, detail=work.name, stack=work.stack
+    ):
+        gpu.enqueue(stream, work)
 
 
 def _run_with_host(op: torch._ops.OpOverload, given: Arguments, gpu: Gpu, stream: int) -> Any:

@@ -87,8 +87,10 @@ def _zero(op: Any, tensor: torch.Tensor) -> torch.Tensor:
     if size:
         gpu, stream, stack = current_gpu(), current_stream().stream_id, take_stack(2)
         capturing = gpu.capture_of(stream) is not None
-        gpu.trace.add("cudaMemsetAsync", stream=stream, size_bytes=size, capturing=capturing, stack=stack)
-        gpu.enqueue(stream, Memset(tensor.data_ptr(), 0, size, stack))
+        with gpu.trace.calling(
+            "cudaMemsetAsync", stream=stream, size_bytes=size, capturing=capturing, stack=stack
+        ):
+            gpu.enqueue(stream, Memset(tensor.data_ptr(), 0, size, stack))
     return tensor
 
 

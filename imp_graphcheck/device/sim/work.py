@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from imp_graphcheck.device.sim.trace import Direction, HostMemory
 from imp_graphcheck.device.stack import RawStack
+from imp_graphcheck.device.traced_call import Direction, HostMemory
 
 if TYPE_CHECKING:
     from imp_graphcheck.device.sim.capture import GraphNode
@@ -144,6 +144,8 @@ class EventState:
     recording: Recording | None = None
     capture_id: int | None = None
     capture_tail: frozenset[int] = field(default_factory=frozenset)
+    number: int | None = None
+    """Which event it is, once the runtime has made it."""
 
 
 NodeWork = Launch | Copy | Memset
