@@ -47,7 +47,7 @@ def summary(audit: Audit) -> str:
     """The figures that say how much there is."""
     sites = shown_sites(audit)
     fates = Counter(site.fate for site in sites if site.severity is not None and site.is_new)
-    words = {
+    words: dict[Fate, str] = {
         "forbidden": "forbidden in a capture",
         "rereads host": "with host memory that each replay reads or writes again",
         "capture only": "done at capture time only",

@@ -29,6 +29,13 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "imp_graphcheck.record",
         "imp_graphcheck.errors",
     ),
+    "imp_graphcheck/inject": (
+        "imp_graphcheck.inject",
+        "imp_graphcheck.apis",
+        "imp_graphcheck.child",
+        "imp_graphcheck.record",
+        "imp_graphcheck.errors",
+    ),
 }
 """Which of our packages the modules of a room may import."""
 
@@ -38,6 +45,7 @@ LIGHT_ROOMS = (
     "imp_graphcheck/rules",
     "imp_graphcheck/checks",
     "imp_graphcheck/child",
+    "imp_graphcheck/inject",
     "imp_graphcheck/cli",
     "reports/imp_reports",
 )
