@@ -2,9 +2,11 @@
 
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import PurePath
+from threading import Lock
 
 from imp_graphcheck import __version__
 from imp_graphcheck.capture.launch import run_capture
@@ -25,7 +27,7 @@ def run_selftest(device: str, *, jobs: int, only: str | None, on_row: OnRow) -> 
     chosen = [
         case for case in cases() if only is None or case.code.startswith(only) or case.fault.startswith(only)
     ]
-    twins: dict[TwinKey, Run] = {}
+    twins = _Twins()
     rows: dict[int, MatrixRow] = {}
     environment: dict[str, str] = {}
     with (
@@ -50,18 +52,28 @@ def run_selftest(device: str, *, jobs: int, only: str | None, on_row: OnRow) -> 
     )
 
 
-TwinKey = tuple[str, int, str]
-"""A twin, and how it is run: several faults share one."""
+class _Twins:
+    """Runs of twins. Several faults share one, which is run once: whoever comes meanwhile waits for it."""
+
+    def __init__(self) -> None:
+        self._runs: dict[tuple[str, int, str], Run] = {}
+        self._locks: defaultdict[tuple[str, int, str], Lock] = defaultdict(Lock)
+
+    def of(self, case: Case, run: Callable[[], Run]) -> Run:
+        """The run of `case`'s twin, by `run` where there is none yet."""
+        key = (case.twin_model, case.reps, case.probe)
+        with self._locks[key]:
+            if key not in self._runs:
+                self._runs[key] = run()
+            return self._runs[key]
 
 
 def _judged(
-    case: Case, device: str, folder: str, twins: dict[TwinKey, Run], template: Template | None
+    case: Case, device: str, folder: str, twins: _Twins, template: Template | None
 ) -> tuple[MatrixRow, dict[str, str]]:
     started = time.monotonic()
     fault = _run(case.fault_model, case.fault_option, device, folder, case, template)
-    key = (case.twin_model, case.reps, case.probe)
-    twin = twins.get(key) or _run(case.twin_model, None, device, folder, case, template)
-    twins[key] = twin
+    twin = twins.of(case, lambda: _run(case.twin_model, None, device, folder, case, template))
     on_sim = fault.target.device == "sim"
     found = [finding for finding in fault.findings if finding.code in (case.code, *case.also)]
     may_be_silent = case.cuda_only if on_sim else case.sim_only
