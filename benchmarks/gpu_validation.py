@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 import traceback
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -25,8 +26,6 @@ from validation_shell import REPOSITORY, run
 
 from imp_graphcheck.exit_codes import ExitCode
 
-NO_TESTS = 5
-"""pytest's exit code where no test of a file is meant."""
 TOOL = (sys.executable, "-m", "imp_graphcheck")
 FAULTS = ("per-call-scratch", "baked-q-offset", "skipped-first-replay")
 FAULTY_MODEL = ("qwen3-moe-tiny", "--device", "cuda", "--pp", "256", "--chunk", "64", "--reps", "0")
@@ -35,28 +34,23 @@ CODER = ("qwen3-coder-30b-a3b", "--device", "cuda", "--pp", "1024", "--chunk", "
 
 def gpu_tests(seconds: float) -> Part:
     """`pytest -m gpu`, each file in a process of its own: what takes a process down takes no other file with it."""
-    files = sorted(
-        str(file.relative_to(REPOSITORY))
-        for file in (REPOSITORY / "tests").rglob("test_*.py")
-        if re.search(r"\bgpu\b|cuda", file.read_text(encoding="utf-8"))
-    )
-    options = ("-m", "gpu", "-q", "-p", "no:cacheprovider", "--tb=short")
     until = time.monotonic() + min(seconds, 240)
+    marked = (sys.executable, "-m", "pytest", "-m", "gpu", "-p", "no:cacheprovider")
+    listed = run((*marked, "--collect-only", "-q", "tests"), until - time.monotonic())
+    sizes = Counter(re.findall(r"^(\S+\.py)::", listed.stdout, re.MULTILINE))
+    # Those in tests/gpu start processes, and take longest.
+    files = sorted(sizes, key=lambda file: ("tests/gpu/" not in file, -sizes[file]))
     with ThreadPoolExecutor(6) as pool:
         done = list(
-            pool.map(
-                lambda file: run((sys.executable, "-m", "pytest", *options, file), until - time.monotonic()),
-                files,
-            )
+            pool.map(lambda file: run((*marked, "-q", "--tb=short", file), until - time.monotonic()), files)
         )
-    ran = [each for each in done if each.returncode != NO_TESTS]
-    rows = [f"| {each.command[-1]} | {each.outcome} | {_last_line(each.stdout)} |" for each in ran]
+    rows = [f"| {each.command[-1]} | {each.outcome} | {_last_line(each.stdout)} |" for each in done]
     # Where every test was skipped, nothing was shown.
-    passed = sum(int(count) for each in ran for count in re.findall(r"\b(\d+) passed\b", each.stdout))
+    passed = sum(int(count) for each in done for count in re.findall(r"\b(\d+) passed\b", each.stdout))
     return Part(
         title="Tests on a card",
-        passed=passed > 0 and all(each.returncode == 0 for each in ran),
-        runs=tuple(each for each in ran if each.returncode != 0),
+        passed=passed > 0 and all(each.returncode == 0 for each in done),
+        runs=tuple(each for each in done if each.returncode != 0),
         text="\n".join((f"{passed} passed.", "", "| file | exit code | |", "|---|---|---|", *rows)),
     )
 
