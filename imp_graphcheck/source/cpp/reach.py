@@ -7,9 +7,10 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from imp_graphcheck.source.cpp.facts import Call, Change, Function, Guard
-from imp_graphcheck.source.cpp.guards import RANK, GuardClass, classify, unset_means
+from imp_graphcheck.source.cpp.guards import classify, unset_means
 from imp_graphcheck.source.cpp.index import Index
 from imp_graphcheck.source.cpp.resolve import Edge, Resolver
+from imp_graphcheck.source.guard_class import RANK, GuardClass
 
 _POINTER_CANDIDATES = 12
 _SMALL_FUNCTION = 25
