@@ -6,6 +6,7 @@ it wants the way from the root of the repository.
 
 import posixpath
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from imp_graphcheck.record.audit import Audit, AuditSite
@@ -18,6 +19,7 @@ class AuditPaths:
         self._roots = tuple(roots)
         self._tree = None if audit.source is None else Path(audit.source.directory)
         self._only_read = not audit.target
+        self._found = lru_cache(maxsize=4096)(self._find)
 
     def of(self, site: AuditSite) -> str:
         """The file of `site`: from a root where it lies below one, else as the record has it."""
@@ -25,6 +27,9 @@ class AuditPaths:
 
     def read(self, file: str) -> str:
         """The same for a file that is named from the directory that was read, as those of chains are."""
+        return self._found(file)
+
+    def _find(self, file: str) -> str:
         if self._tree is None or file.startswith(("/", "<")) or not file or "\0" in file:
             return file
         path = posixpath.normpath(str(self._tree / file))

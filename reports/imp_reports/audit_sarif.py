@@ -59,9 +59,12 @@ def audit_sarif(audit: Audit, *, rules: Rules, roots: Sequence[Path]) -> bytes:
             placed.append((site, marks[position], place))
     ids = list(dict.fromkeys(_rule_id(site) for site, _, _ in placed))
     results = [
-        _result(site, mark, place, ids.index(_rule_id(site)), audit, paths, roots)
+        _result(site, mark, place, ids.index(_rule_id(site)), paths, roots)
         for site, mark, place in placed[:MAX_RESULTS]
     ]
+    if is_compared(audit):
+        for result, (site, _, _) in zip(results, placed, strict=False):
+            result["baselineState"] = "new" if site.is_new else "unchanged"
     return document(
         version=audit.tool_version,
         category=f"imp-graphcheck/audit-syncs/{visible(_subject(audit))}/{visible(audit.id)}",
@@ -145,7 +148,6 @@ def _result(
     mark: str,
     place: _Place,
     rule_index: int,
-    audit: Audit,
     paths: AuditPaths,
     roots: Sequence[Path],
 ) -> Json:
@@ -159,8 +161,6 @@ def _result(
         "partialFingerprints": {FINGERPRINT: mark},
         "properties": _properties(site),
     }
-    if is_compared(audit):
-        result["baselineState"] = "new" if site.is_new else "unchanged"
     steps = _steps(site, paths, roots)
     if len(steps) > 1:
         result["codeFlows"] = flow(steps)

@@ -7,6 +7,7 @@ import json
 import posixpath
 import shlex
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
@@ -101,13 +102,19 @@ def location(file: str, line: int, function: str, message: str, roots: Sequence[
 
 def artifact(file: str, roots: Sequence[Path]) -> Json | None:
     """A file below one of `roots` by its way from there. None for what names no file: `<string>`, or nothing."""
+    return _artifact(file, tuple(map(str, roots)))
+
+
+@lru_cache(maxsize=4096)
+def _artifact(file: str, roots: tuple[str, ...]) -> Json | None:
+    # A few files hold all sites, and the steps that lead to them: they are asked for by the hundred thousand.
     if not file or file.startswith("<") or "\0" in file:
         return None
     path = posixpath.normpath(file)
     if path.startswith("/"):
         for root in roots:
             if Path(path).is_relative_to(root):
-                return artifact(Path(path).relative_to(root).as_posix(), ())
+                return _artifact(Path(path).relative_to(root).as_posix(), ())
         return {"uri": f"file://{quote('/' + path.lstrip('/'))}"}
     # A way out of the sources has no place in a document that knows nothing but them.
     return None if path == "." or path.split("/")[0] == ".." else {"uri": quote(path), "uriBaseId": BASE}
