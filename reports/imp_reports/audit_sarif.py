@@ -23,6 +23,7 @@ from imp_reports.audit_words import (
     is_compared,
     refusals_in_words,
     shortened,
+    subject,
     where,
 )
 from imp_reports.rule_text import Rules
@@ -67,7 +68,7 @@ def audit_sarif(audit: Audit, *, rules: Rules, roots: Sequence[Path]) -> bytes:
             result["baselineState"] = "new" if site.is_new else "unchanged"
     return document(
         version=audit.tool_version,
-        category=f"imp-graphcheck/audit-syncs/{visible(_subject(audit))}/{visible(audit.id)}",
+        category=f"imp-graphcheck/audit-syncs/{visible(subject(audit))}/{visible(audit.id)}",
         rules=[_rule(id_, rules, placed) for id_ in ids],
         invocation=invocation(
             audit.command,
@@ -92,12 +93,6 @@ def _worst_first(audit: Audit) -> list[int]:
 
 def _rank(severity: Severity | None) -> int:
     return -1 if severity is None else SEVERITIES.index(severity)
-
-
-def _subject(audit: Audit) -> str:
-    if audit.target or audit.source is None:
-        return audit.target or "program"
-    return " ".join((Path(audit.source.directory).name, *audit.source.entries))
 
 
 def _rule_id(site: AuditSite) -> str:

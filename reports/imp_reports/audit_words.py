@@ -132,6 +132,17 @@ def _nothing(audit: Audit) -> str:
     return "no call in the captured region that a capture minds"
 
 
+def subject(audit: Audit) -> str:
+    """What it was about, in a word or two."""
+    if audit.target or audit.source is None:
+        return audit.target or "a program"
+    return f"{', '.join(audit.source.entries)} in {_folder(audit.source.directory)}"
+
+
+def _folder(directory: str) -> str:
+    return f"{Path(directory).name or '.'}/"
+
+
 def scope(audit: Audit) -> str:
     """What was looked at."""
     parts = []
@@ -143,7 +154,7 @@ def scope(audit: Audit) -> str:
         tree = audit.source
         parts.append(
             f"{tree.reached_functions} of {count(tree.functions, 'function')} below {', '.join(tree.entries)}, "
-            f"{count(tree.files, 'file')} with {tree.lines:,} lines in {Path(tree.directory).name or '.'}/"
+            f"{count(tree.files, 'file')} with {tree.lines:,} lines in {_folder(tree.directory)}"
         )
     return "; ".join(parts)
 

@@ -6,7 +6,7 @@ is counted.
 
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from imp_reports.audit_words import (
     refusals,
     scope,
     shortened,
+    subject,
     summary,
     title,
 )
@@ -34,8 +35,11 @@ from imp_reports.page.excerpts import Excerpt, ExcerptLine, Sources
 from imp_reports.page.facts import Facts
 from imp_reports.text import count, size
 
-BUDGET = 4_200_000
-"""Characters of all sites together; a page stays below 5 MB."""
+BUDGET = 4_600_000
+"""Characters of all sites together; a page stays below 5 MB. Rows leave a quarter of it to details."""
+
+LONGEST = 4 * LONG
+"""Characters of a text that stands by itself."""
 
 MAX_FRAMES = 32
 MAX_LISTED = 200
@@ -43,8 +47,9 @@ MAX_LISTED = 200
 
 _ORIGINS: dict[Origin, str] = {"run": "running it", "source": "reading", "process": "tracing its process"}
 
-_ROW, _DETAIL, _LINE = 900, 1100, 130
-"""Characters of markup around a row, around what is folded in it, and around each line of that."""
+_ROW, _GROUP, _DETAIL, _LINE = 560, 350, 450, 55
+"""Characters of markup around a row, around what a group shares, around what is folded in a row, and around each line of
+that: a little more than there are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +119,7 @@ def audit_view(
         "audit": audit,
         "facts": Facts(audit),
         "title": title(audit),
+        "subject": subject(audit),
         "summary": summary(audit),
         "scope": scope(audit),
         "cause": worst,
@@ -128,7 +134,7 @@ def audit_view(
         "max_listed": MAX_LISTED,
         "count": count,
         "size": size,
-        "shortened": lambda text: shortened(text, 4 * LONG),
+        "shortened": lambda text: shortened(text, LONGEST),
         "two_digits": "{:.2f}".format,
     }
 
@@ -145,7 +151,7 @@ class _Sections:
         self._headline = headline_position(audit)
 
     def all(self) -> tuple[Section, ...]:
-        """In the order of the page, which is also the order in which room is given away."""
+        """In the order of the page, which is also the order in which room is given away: rows before details."""
         filed: dict[str, list[int]] = {}
         for position in ordered(self._audit):
             filed.setdefault(_section(self._audit.sites[position]), []).append(position)
@@ -158,34 +164,49 @@ class _Sections:
             "harmless": FATE_TITLES["harmless"],
             "outside": "Outside of the captured region",
         }
-        return tuple(self._made(name, words, filed[name]) for name, words in names.items() if name in filed)
+        rows = {name: self._rows(filed[name]) for name in names if name in filed}
+        return tuple(
+            self._made(name, names[name], self._with_details(rows[name]), total=len(filed[name]))
+            for name in rows
+        )
 
-    def _made(self, name: str, words: str, positions: Sequence[int]) -> Section:
-        is_folded = name in ("known", "fixed", "harmless", "outside")
+    def _made(self, name: str, words: str, views: Sequence[SiteView], *, total: int) -> Section:
         groups: dict[Group, list[SiteView]] = {}
-        listed = 0
-        for position in positions:
-            view = self._view(position, is_folded=is_folded)
-            if view is None:
-                break
+        for view in views:
             groups.setdefault(group_of(view.site), []).append(view)
-            listed += 1
         return Section(
             name=name,
             title=words,
-            total=len(positions),
-            listed=listed,
-            is_folded=is_folded,
+            total=total,
+            listed=len(views),
+            is_folded=name in ("known", "fixed", "harmless", "outside"),
             groups=tuple(
-                GroupView(group=group, title=self._titles.get(group.code, ""), sites=tuple(views))
-                for group, views in groups.items()
+                GroupView(group=group, title=self._titles.get(group.code, ""), sites=tuple(members))
+                for group, members in groups.items()
             ),
         )
 
-    def _view(self, position: int, *, is_folded: bool) -> SiteView | None:
-        """A row with all that is known, without it where room is short, and None where there is none."""
+    def _rows(self, positions: Sequence[int]) -> list[SiteView]:
+        """As many as there is room for."""
+        rows: list[SiteView] = []
+        groups: set[Group] = set()
+        for position in positions:
+            row = self._row(position)
+            group = group_of(row.site)
+            room = _ROW + _characters((row.file, row.function, row.api, row.when))
+            if group not in groups:
+                texts = (group.reason, group.refused, group.remedy)
+                room += _GROUP + _characters(shortened(text, LONGEST) for text in texts)
+            if self._left - room < BUDGET // 4:
+                break
+            self._left -= room
+            groups.add(group)
+            rows.append(row)
+        return rows
+
+    def _row(self, position: int) -> SiteView:
         site = self._audit.sites[position]
-        row = SiteView(
+        return SiteView(
             position=position,
             site=site,
             file=shortened(site.file, LONG),
@@ -195,24 +216,16 @@ class _Sections:
             detail=None,
             is_open=position == self._headline,
         )
-        if not self._takes(_ROW + _characters((row.file, row.function, row.api, row.when))):
-            return None
-        # What is no matter must not take the room of what is.
-        if is_folded and self._left < BUDGET // 3:
-            return row
-        detail = self._detail(site)
-        if not self._takes(_size(detail)):
-            return row
-        return SiteView(
-            position=row.position,
-            site=site,
-            file=row.file,
-            function=row.function,
-            api=row.api,
-            when=row.when,
-            detail=detail,
-            is_open=row.is_open,
-        )
+
+    def _with_details(self, rows: Sequence[SiteView]) -> list[SiteView]:
+        """The same rows, those in front with all that is known of them."""
+        views = []
+        for row in rows:
+            detail = self._detail(row.site) if self._left > _DETAIL else None
+            if detail is not None and not self._takes(_size(detail)):
+                detail = None
+            views.append(replace(row, detail=detail))
+        return views
 
     def _takes(self, characters: int) -> bool:
         if characters > self._left:
@@ -280,7 +293,7 @@ def _facts(site: AuditSite) -> Iterable[tuple[str, str]]:
         "threads": ", ".join(site.threads),
         "found by": ", ".join(_ORIGINS[each] for each in site.origins),
     }
-    return ((name, shortened(words, 4 * LONG)) for name, words in told.items() if words)
+    return ((name, shortened(words, LONGEST)) for name, words in told.items() if words)
 
 
 def _place(file: str, line: int) -> str:
