@@ -8,11 +8,15 @@ from pathlib import Path
 import typer
 
 from imp_graphcheck.cli.output import print_document, print_rendered
-from imp_graphcheck.cli.saved_bisection import saved_bisection
+from imp_graphcheck.cli.saved_audit import SavedAudit, saved_audit
+from imp_graphcheck.cli.saved_bisection import SavedBisection, saved_bisection
 from imp_graphcheck.cli.saved_run import file_of, saved_run
 from imp_graphcheck.errors import UsageError
+from imp_graphcheck.record.audit import Audit
+from imp_graphcheck.record.bisection import Bisection
 from imp_graphcheck.record.run import Run
 from imp_graphcheck.rules import RULES
+from imp_reports.audit_formats import AUDIT_SUFFIXES, AuditFormat, rendered_audit
 from imp_reports.bisection_formats import rendered_bisection
 from imp_reports.formats import SUFFIXES, TABULAR, FileFormat, Rendering, rendered
 from imp_reports.tables import TableName
@@ -20,13 +24,21 @@ from imp_reports.tables import TableName
 STDOUT = "-"
 
 
-def print_table_of(word: str, output: str | None) -> None:
-    """The run as `capture` printed it."""
+def print_table_of(word: str, output: str | None, *, everything: bool) -> None:
+    """The run as `capture` printed it, and the audit as `audit-syncs` did. With `everything`, all sites of the audit."""
     if output not in (None, STDOUT):
         raise UsageError(
             f"--format table goes to stdout, not to {output}.",
             hint="leave --output out, or choose another format",
         )
+    audited = saved_audit(word)
+    if audited is not None:
+        from imp_reports.audit_text import print_audit
+
+        print_rendered(
+            lambda console: print_audit(audited.audit, audited.directory, console, everything=everything)
+        )
+        return
     found = saved_bisection(word)
     if found is not None:
         from imp_reports.bisection_text import print_bisection
@@ -54,20 +66,14 @@ def write_report(
             "--format parquet needs pyarrow, which is not installed.",
             hint="pip install 'imp-graphcheck[parquet]', or use --format csv",
         )
-    saved = saved_bisection(word) or saved_run(word)[0]
-    id_ = saved.id if isinstance(saved, Run) else saved.bisection.id
-    target = None if output == STDOUT else Path(output or _derived(id_, format_, table))
+    saved = saved_audit(word) or saved_bisection(word) or saved_run(word)[0]
+    name = _derived(saved, format_, table)
+    target = None if output == STDOUT else Path(output or name)
     if target is not None and not force and target.exists():
         raise UsageError(
             f"{target} exists already.", hint="add --force to overwrite it, or name another --output"
         )
-    rendering = Rendering(rules=RULES, roots=roots, table=table)
-    if isinstance(saved, Run):
-        data = rendered(saved, format_, rendering)
-    else:
-        data = rendered_bisection(
-            saved.bisection, format_, rendering, directory=saved.directory, first=saved.first_run()
-        )
+    data = _rendered(saved, format_, Rendering(rules=RULES, roots=roots, table=table))
     if target is None:
         print_document(data)
         return
@@ -75,10 +81,36 @@ def write_report(
     typer.echo(target)
 
 
-def _derived(id_: str, format_: FileFormat, table: TableName) -> str:
+def _rendered(saved: Run | SavedBisection | SavedAudit, format_: FileFormat, rendering: Rendering) -> bytes:
+    match saved:
+        case Run():
+            return rendered(saved, format_, rendering)
+        case SavedBisection(bisection=bisection, directory=directory):
+            return rendered_bisection(
+                bisection, format_, rendering, directory=directory, first=saved.first_run()
+            )
+        case SavedAudit(audit=audit):
+            return rendered_audit(audit, _of_an_audit(format_), rendering)
+
+
+def _of_an_audit(format_: FileFormat) -> AuditFormat:
+    if format_ == "junit":
+        raise UsageError(
+            "--format junit is for runs and bisections: an audit has no test cases.",
+            hint="use --format sarif for code hosts, or --format csv for scripts",
+        )
+    return format_
+
+
+def _derived(saved: Run | SavedBisection | SavedAudit, format_: FileFormat, table: TableName) -> str:
     """`graphcheck-ID.html`. The document may come from somebody else: its id names no other folder."""
+    match saved:
+        case Run(id=id_) | SavedBisection(bisection=Bisection(id=id_)):
+            suffix = f"{f'-{table}' if format_ in TABULAR else ''}{SUFFIXES[format_]}"
+        case SavedAudit(audit=Audit(id=id_)):
+            suffix = AUDIT_SUFFIXES[_of_an_audit(format_)]
     name = re.sub(r"[^\w.-]", "_", id_)
-    return f"graphcheck-{name}{f'-{table}' if format_ in TABULAR else ''}{SUFFIXES[format_]}"
+    return f"graphcheck-{name}{suffix}"
 
 
 def _write(target: Path, data: bytes) -> None:

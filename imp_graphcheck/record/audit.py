@@ -95,7 +95,8 @@ class AuditSite(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def place(self) -> str:
-        return f"{self.file}:{self.line}"
+        """`file:line`; without a line, what is known of the file."""
+        return f"{self.file}:{self.line}" if self.line else self.file
 
     @property
     def severity(self) -> Severity | None:
@@ -135,7 +136,10 @@ class SourceTree(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Audit(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One audit, complete or partial: this is the document that `--format json` prints."""
+    """One audit, complete or partial: this is the document that `--format json` prints.
+
+    `baseline` is the file that tells known sites from new ones; empty where everything is new.
+    """
 
     audit_version: int = AUDIT_VERSION
     id: str
@@ -151,5 +155,6 @@ class Audit(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     headline: Headline | None = None
     sites: tuple[AuditSite, ...] = ()
     source: SourceTree | None = None
+    baseline: str = ""
     seconds: float = 0.0
     notes: tuple[str, ...] = ()

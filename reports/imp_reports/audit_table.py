@@ -1,14 +1,13 @@
 """The sites of an audit as one flat table, for spreadsheets, notebooks and `cut`."""
 
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from imp_graphcheck.record.audit import Audit, AuditSite
 from imp_reports.audit_words import chain, modes, phases
 from imp_reports.csv_file import csv_of
-
-if TYPE_CHECKING:
-    import pandas
+from imp_reports.tables import Frame, frame
+from imp_reports.text import visible
 
 COLUMNS: dict[str, str] = {
     "file": "string",
@@ -38,19 +37,18 @@ COLUMNS: dict[str, str] = {
 """Names and types. The first eleven are what other tools may rely on; later versions add at the end."""
 
 
-def audit_table(audit: Audit) -> "pandas.DataFrame":
+def audit_table(audit: Audit) -> Frame:
     """One row for each site, reached or not."""
-    import pandas
-
-    rows = [_row(site) for site in audit.sites]
-    return pandas.DataFrame(
-        {name: pandas.array([row[name] for row in rows], dtype=kind) for name, kind in COLUMNS.items()}
-    )
+    return frame(COLUMNS, (_row(site) for site in audit.sites))
 
 
 def audit_csv(audit: Audit) -> bytes:
-    """The table as CSV."""
-    return csv_of(audit_table(audit))
+    """The table as CSV, one line for each site: line breaks in the words of a source are spelt out."""
+    rows = (
+        {name: visible(value) if isinstance(value, str) else value for name, value in _row(site).items()}
+        for site in audit.sites
+    )
+    return csv_of(frame(COLUMNS, rows))
 
 
 def audit_parquet(audit: Audit) -> bytes:

@@ -1,20 +1,27 @@
 """An audit on a terminal, or in a pipe: what fails the capture first, then every site by its fate."""
 
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
 from imp_graphcheck.record.audit import FATES, Audit, AuditSite, Fate
+from imp_reports.audit_groups import Group, grouped
 from imp_reports.audit_words import (
     FATE_TITLES,
+    LONG,
     cause,
     chain,
+    conditions,
     of_fate,
     phases,
     scope,
+    shortened,
     shown_sites,
     summary,
     title,
+    where,
 )
 from imp_reports.text import (
     MAX_ROWS,
@@ -27,6 +34,9 @@ from imp_reports.text import (
     size,
 )
 
+NARROW = 100
+"""Columns below which a site is told in lines and not in a row."""
+
 _STYLES = {
     "findings": "bold red",
     "failed": "bold red",
@@ -37,75 +47,159 @@ _STYLES = {
 
 
 def print_audit(audit: Audit, directory: Path | None, console: Console, *, everything: bool = False) -> None:
-    """Print `audit`, which is saved in `directory`. With `everything`, no table is cut and harmless sites are listed."""
-    word = title(audit)
-    print_line(console, (word.upper(), _STYLES[word]), "  ", summary(audit))
-    if audit.status_reason:
-        print_line(console, audit.status_reason)
-    sentence, remedy = cause(audit)
-    if sentence:
-        print_line(console, sentence)
-    if remedy:
-        print_line(console, "  do: ", remedy)
-    print_line(console, (scope(audit), "dim"))
-    sites = shown_sites(audit)
+    """Print `audit`, which is saved in `directory`.
+
+    With `everything`, no list is cut, and harmless, unreached and known sites are listed as well.
+    """
+    _print_headline(audit, console)
     for fate in FATES:
         if fate != "harmless" or everything:
-            _print_fate(fate, of_fate(sites, fate), console, everything=everything)
-    _print_rest(audit, sites, console, everything=everything)
+            _print_fate(fate, _listed(audit, fate, everything=everything), console, everything=everything)
+    if everything:
+        _print_unreached(audit, console)
+    _print_rest(audit, console, everything=everything)
     if directory is not None:
         console.print()
         print_to_copy(console, f"saved: {directory / 'audit.json'}")
-        print_to_copy(console, f"as a page: imp-graphcheck report {directory}")
+        print_to_copy(console, f"as a page: imp-graphcheck report {shlex.quote(str(directory))}")
+
+
+def _print_headline(audit: Audit, console: Console) -> None:
+    """Verdict, cause, what to do: who reads three lines has all that matters."""
+    word, worst = title(audit), cause(audit)
+    print_line(console, (word.upper(), _STYLES[word]), "  ", summary(audit))
+    if worst.sentence:
+        print_line(console, worst.sentence)
+    if worst.remedy:
+        print_line(console, "  do: ", worst.remedy)
+    if worst.hidden_by:
+        print_line(console, "  the program saw: ", worst.hidden_by)
+    if scope(audit):
+        print_line(console, (scope(audit), "dim"))
+
+
+def _listed(audit: Audit, fate: Fate, *, everything: bool) -> tuple[AuditSite, ...]:
+    """The sites of `fate` that the region may get to. Known ones are no news."""
+    sites = of_fate(shown_sites(audit), fate)
+    return sites if everything else tuple(site for site in sites if site.is_new)
 
 
 def _print_fate(fate: Fate, sites: tuple[AuditSite, ...], console: Console, *, everything: bool) -> None:
     if not sites:
         return
     print_title(console, f"{FATE_TITLES[fate]} ({len(sites)})")
-    seen = any(site.count is not None for site in sites)
-    header = ("site", "call", "class", *(("count", "bytes", "phase") if seen else ()), "why", "do")
     rows = sites if everything else sites[:MAX_ROWS]
-    print_table(console, header, [_row(site, seen=seen) for site in rows], right=("count", "bytes"))
+    for group, members in grouped(rows).items():
+        _print_group(group, members, console)
     if len(sites) > len(rows):
+        console.print()
         print_line(console, (f"and {count(len(sites) - len(rows), 'site')} more; --all lists them", "dim"))
 
 
-def _row(site: AuditSite, *, seen: bool) -> tuple[str, ...]:
-    counted: tuple[str, ...] = ()
-    if seen:
-        counted = (
-            NOT_MEASURED if site.count is None else str(site.count),
-            size(site.bytes_total) if site.bytes_total else NOT_MEASURED,
-            phases(site),
-        )
-    return (f"{site.place} {site.function}()", site.api, site.kind, *counted, _why(site), site.remedy)
-
-
-def _why(site: AuditSite) -> str:
-    parts = [site.reason] if site.fate != "forbidden" or not site.guard else []
-    parts += ["perhaps"] if site.reachable == "maybe" else []
-    parts += [f"if {site.guard}"] if site.guard else []
-    parts += list(site.notes)
-    parts += ["known"] if not site.is_new else []
-    return "; ".join(parts) or site.reason
-
-
-def _print_rest(audit: Audit, sites: tuple[AuditSite, ...], console: Console, *, everything: bool) -> None:
+def _print_group(group: Group, sites: Sequence[AuditSite], console: Console) -> None:
     console.print()
-    worst = next((site for site in sites if site.severity is not None and site.is_new and site.chain), None)
-    if worst is not None:
-        print_line(console, ("chain  ", "dim"), f"{chain(worst)} > {worst.api} ({worst.place})")
-    hidden = 0 if everything else len(of_fate(sites, "harmless"))
-    if hidden:
-        print_line(console, (f"{count(hidden, 'harmless site')} not listed: --all lists them", "dim"))
-    unreached = len(audit.sites) - len(sites)
-    if unreached:
-        print_line(console, (f"{count(unreached, 'site')} that the entry does not lead to", "dim"))
+    if group.code or group.reason:
+        print_line(console, (group.code, "bold"), "  " if group.code else "", group.reason)
+    if group.refused:
+        print_line(console, "  ", group.refused)
+    if group.remedy:
+        print_line(console, "  do: ", group.remedy)
+    if console.width < NARROW:
+        for site in sites:
+            _print_site(site, console)
+    else:
+        _print_rows(sites, console)
+
+
+def _print_rows(sites: Sequence[AuditSite], console: Console) -> None:
+    seen = any(site.count is not None for site in sites)
+    told = any(_when(site) for site in sites)
+    header = (
+        "site",
+        "call",
+        "class",
+        *(("count", "bytes", "phase") if seen else ()),
+        *(("when",) if told else ()),
+    )
+    rows = [
+        (
+            where(site),
+            site.api,
+            site.kind,
+            *((_count(site), _size(site), phases(site)) if seen else ()),
+            *((_when(site),) if told else ()),
+        )
+        for site in sites
+    ]
+    print_table(console, header, rows, right=("count", "bytes"))
+
+
+def _print_site(site: AuditSite, console: Console) -> None:
+    print_line(console, f"- {where(site)}")
+    print_line(console, f"  {site.api}  {site.kind}")
+    if site.count is not None:
+        amount = f", {_size(site)}" if site.bytes_total else ""
+        phase = f": {phases(site)}" if site.phases else ""
+        print_line(console, f"  {count(site.count, 'time')}{amount}{phase}")
+    if _when(site):
+        print_line(console, f"  {_when(site)}")
+
+
+def _count(site: AuditSite) -> str:
+    return NOT_MEASURED if site.count is None else str(site.count)
+
+
+def _size(site: AuditSite) -> str:
+    return size(site.bytes_total) if site.bytes_total else NOT_MEASURED
+
+
+def _when(site: AuditSite) -> str:
+    return "; ".join((*conditions(site), *(() if site.is_new else ("known",))))
+
+
+def _print_unreached(audit: Audit, console: Console) -> None:
+    sites = [site for site in audit.sites if site.reachable == "no"]
+    if not sites:
+        return
+    print_title(console, f"Not in the captured region ({len(sites)})")
+    if console.width < NARROW:
+        for site in sites:
+            _print_site(site, console)
+        return
+    rows = [(where(site), site.api, site.kind, _count(site), phases(site), site.reason) for site in sites]
+    print_table(console, ("site", "call", "class", "count", "phase", "why"), rows, right=("count",))
+
+
+def _print_rest(audit: Audit, console: Console, *, everything: bool) -> None:
+    console.print()
+    position = cause(audit).position
+    if position is not None and audit.sites[position].chain:
+        site = audit.sites[position]
+        print_line(
+            console, ("chain  ", "dim"), f"{shortened(chain(site), 8 * LONG)} > {site.api} ({site.place})"
+        )
+    if not everything:
+        _print_left_out(audit, console)
     if audit.source is not None:
         _print_limits(audit, console, everything=everything)
     for note in audit.notes:
         print_line(console, ("note  ", "dim"), note)
+
+
+def _print_left_out(audit: Audit, console: Console) -> None:
+    sites = shown_sites(audit)
+    hidden = (
+        (sum(not site.is_new and site.fate != "harmless" for site in sites), "known site"),
+        (sum(site.fate == "harmless" for site in sites), "harmless site"),
+        (
+            len(audit.sites) - len(sites),
+            "site outside of the captured region",
+            "sites outside of the captured region",
+        ),
+    )
+    parts = [count(*each) for each in hidden if each[0]]
+    if parts:
+        print_line(console, (f"not listed: {', '.join(parts)}; --all lists them", "dim"))
 
 
 def _print_limits(audit: Audit, console: Console, *, everything: bool) -> None:
@@ -118,8 +212,8 @@ def _print_limits(audit: Audit, console: Console, *, everything: bool) -> None:
             console, (f"{count(len(opaque), 'place')} in {count(files, 'file')} could not be parsed", "dim")
         )
     for each in opaque if everything else opaque[:3]:
-        where = f"{each.file}:{each.first}" if each.first else each.file
-        print_line(console, (f"  {where}  {each.reason}", "dim"))
+        where_ = f"{each.file}:{each.first}" if each.first else each.file
+        print_line(console, (f"  {where_}  {each.reason}", "dim"))
     if unknown:
         print_line(
             console, (f"{count(len(unknown), 'reached call')} through pointers could not be followed", "dim")

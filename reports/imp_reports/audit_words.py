@@ -2,9 +2,11 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path, PurePath
 
-from imp_graphcheck.record.audit import FATES, Audit, AuditSite, Fate
+from imp_graphcheck.record.audit import FATES, Audit, AuditSite, CallClass, Fate
 from imp_graphcheck.record.finding import SEVERITIES
 from imp_reports.text import count
 
@@ -16,21 +18,77 @@ FATE_TITLES: dict[Fate, str] = {
     "harmless": "Harmless",
 }
 
+CLASS_WORDS: dict[CallClass, str] = {
+    "h2d": "copy from the host",
+    "d2h": "copy to the host",
+    "d2d": "copy on the device",
+    "sync": "wait",
+    "query": "query",
+    "alloc": "allocation",
+    "free": "free",
+    "handle": "set-up of a library",
+    "memset": "memset",
+    "xstream": "order between streams",
+    "callback": "host callback",
+}
+
+MODES = ("global", "thread_local", "relaxed")
+"""The capture modes, the strictest first."""
+
+UNKNOWN = "<unknown>"
+LONG = 120
+"""Characters of a name before its middle is left out. Demangled templates go on for thousands."""
+
+_FARTHEST_LINES = 12
+"""A call of several lines is one line to a trace and another to whoever reads the source."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """The worst of it. `sentence` begins with the call, and is empty where nothing is wrong; `position` is the place of
+    its site in the record.
+    """
+
+    api: str = ""
+    sentence: str = ""
+    remedy: str = ""
+    hidden_by: str = ""
+    position: int | None = None
+
 
 def shown_sites(audit: Audit) -> tuple[AuditSite, ...]:
     """The sites that the region may get to, worst first."""
-    reached = [site for site in audit.sites if site.reachable != "no"]
-    return tuple(sorted(reached, key=_order))
+    return tuple(
+        audit.sites[position] for position in ordered(audit) if audit.sites[position].reachable != "no"
+    )
 
 
-def _order(site: AuditSite) -> tuple[int, bool, int, str, int]:
+def ordered(audit: Audit) -> list[int]:
+    """The places of all sites in the record, worst first."""
+    return sorted(range(len(audit.sites)), key=lambda position: _order(audit.sites[position]))
+
+
+def _order(site: AuditSite) -> tuple[bool, int, bool, int, str, int, str]:
     severity = -1 if site.severity is None else SEVERITIES.index(site.severity)
-    return (FATES.index(site.fate), not site.is_new, -severity, site.file, site.line)
+    return (
+        site.reachable == "no",
+        FATES.index(site.fate),
+        not site.is_new,
+        -severity,
+        site.file,
+        site.line,
+        site.api,
+    )
 
 
 def of_fate(sites: Sequence[AuditSite], fate: Fate) -> tuple[AuditSite, ...]:
     """Those of `sites` with this fate."""
     return tuple(site for site in sites if site.fate == fate)
+
+
+def is_compared(audit: Audit) -> bool:
+    """Whether a baseline told new sites from known ones."""
+    return bool(audit.baseline) or any(not site.is_new for site in audit.sites)
 
 
 def title(audit: Audit) -> str:
@@ -44,53 +102,137 @@ def title(audit: Audit) -> str:
 
 
 def summary(audit: Audit) -> str:
-    """The figures that say how much there is."""
-    sites = shown_sites(audit)
-    fates = Counter(site.fate for site in sites if site.severity is not None and site.is_new)
+    """What line one says after the title: how it ended if it did not end well, and how much there is."""
+    ended = [audit.status_reason] if audit.status != "complete" and audit.status_reason else []
+    return "; ".join([*ended, figures(audit)])
+
+
+def figures(audit: Audit) -> str:
+    """How many sites there are of what a capture minds."""
+    wrong = [site for site in audit.sites if site.severity is not None]
+    fates = Counter(site.fate for site in wrong if site.is_new)
     words: dict[Fate, str] = {
         "forbidden": "forbidden in a capture",
         "rereads host": "with host memory that each replay reads or writes again",
         "capture only": "done at capture time only",
     }
-    parts = [f"{count(fates[fate], 'site')} {word}" for fate, word in words.items() if fates[fate]]
-    known = sum(site.severity is not None and not site.is_new for site in sites)
-    parts += [f"{known} known from the baseline"] if known else []
-    if not parts:
-        parts = ["no call in the captured region that a capture minds"]
-    return ", ".join(parts)
+    new = "new " if is_compared(audit) else ""
+    parts = [f"{count(fates[fate], f'{new}site')} {word}" for fate, word in words.items() if fates[fate]]
+    known = sum(not site.is_new for site in wrong)
+    if known:
+        parts += [*([] if parts else ["no new site"]), f"{known} known from the baseline"]
+    return ", ".join(parts) or _nothing(audit)
+
+
+def _nothing(audit: Audit) -> str:
+    if audit.status != "complete":
+        return "no call that a capture minds was seen before" if audit.sites else "no call was seen"
+    if not audit.sites:
+        return "no call that matters to a capture was found"
+    return "no call in the captured region that a capture minds"
+
+
+def subject(audit: Audit) -> str:
+    """What it was about, in a word or two."""
+    if audit.target or audit.source is None:
+        return audit.target or "a program"
+    return f"{', '.join(audit.source.entries)} in {_folder(audit.source.directory)}"
+
+
+def _folder(directory: str) -> str:
+    return f"{Path(directory).name or '.'}/"
 
 
 def scope(audit: Audit) -> str:
     """What was looked at."""
     parts = []
     if audit.target:
-        parts.append(f"{audit.target} on {audit.device}, calls traced by {audit.traced_by}")
+        where = f" on {audit.device}" if audit.device else ""
+        how = f", calls traced by {audit.traced_by}" if audit.traced_by else ""
+        parts.append(f"{audit.target}{where}{how}")
     if audit.source is not None:
         tree = audit.source
         parts.append(
             f"{tree.reached_functions} of {count(tree.functions, 'function')} below {', '.join(tree.entries)}, "
-            f"{count(tree.files, 'file')} with {tree.lines:,} lines in {Path(tree.directory).name}/"
+            f"{count(tree.files, 'file')} with {tree.lines:,} lines in {_folder(tree.directory)}"
         )
     return "; ".join(parts)
 
 
-def cause(audit: Audit) -> tuple[str, str]:
-    """The worst of it in one sentence, and what to do about it. Empty where nothing is wrong."""
-    if audit.headline is not None:
-        head = audit.headline
-        place = f" at {head.file}:{head.line} in {head.function}()" if head.file else ""
-        hidden = f"; the program saw: {head.hidden_by}" if head.hidden_by else ""
-        remedy = next((site.remedy for site in audit.sites if _is_headline(site, audit)), "")
-        return f"the capture failed first in {head.api}{place}: {head.error}{hidden}", remedy
-    for site in shown_sites(audit):
-        if site.severity is not None and site.is_new:
-            return f"{site.api} at {site.place} in {site.function}(): {site.reason}", site.remedy
-    return "", ""
-
-
-def _is_headline(site: AuditSite, audit: Audit) -> bool:
+def cause(audit: Audit) -> Cause:
+    """The first call that failed; without one, the worst site that is new."""
     head = audit.headline
-    return head is not None and (site.file, site.line, site.api) == (head.file, head.line, head.api)
+    if head is not None:
+        position = headline_position(audit)
+        place = _at(f"{head.file}:{head.line}" if head.line else head.file, head.function)
+        mode = f" ({head.mode} mode)" if head.mode else ""
+        return Cause(
+            api=head.api,
+            sentence=f"{head.api}{place} failed the capture{mode}: {head.error}",
+            remedy=_headline_remedy(audit, position),
+            hidden_by=head.hidden_by,
+            position=position,
+        )
+    for position in ordered(audit):
+        site = audit.sites[position]
+        if site.severity is not None and site.is_new:
+            return Cause(
+                api=site.api,
+                sentence=f"{site.api}{_at(site.place, site.function)}: {said_of(site)}",
+                remedy=site.remedy,
+                position=position,
+            )
+    return Cause()
+
+
+def _at(place: str, function: str) -> str:
+    where = "" if place in ("", UNKNOWN) else f" at {place}"
+    return where + (f" in {called(function)}" if function not in ("", UNKNOWN) else "")
+
+
+def said_of(site: AuditSite) -> str:
+    """Why, and under which condition."""
+    return "; ".join(filter(None, (site.reason, *conditions(site))))
+
+
+def conditions(site: AuditSite) -> tuple[str, ...]:
+    """What the reason leaves open: whether the region gets there, when, and what else was noticed."""
+    perhaps = ("perhaps",) if site.reachable == "maybe" else ()
+    guard = (f"if {shortened(site.guard, 2 * LONG)}",) if site.guard else ()
+    return (*perhaps, *guard, *site.notes)
+
+
+def headline_position(audit: Audit) -> int | None:
+    """The site of the call that failed first: its line and its call, or one of them and the other nearby."""
+    head = audit.headline
+    if head is None or not head.file:
+        return None
+    best: tuple[int, int] | None = None
+    found = None
+    for position, site in enumerate(audit.sites):
+        away = abs(site.line - head.line)
+        if away > _FARTHEST_LINES or not _same_file(site.file, head.file) or (away and site.api != head.api):
+            continue
+        order = (site.api != head.api, away)
+        if best is None or order < best:
+            best, found = order, position
+    return found
+
+
+def _same_file(first: str, second: str) -> bool:
+    """The headline names a file from the working directory, a site perhaps from the directory that was read."""
+    one, other = PurePath(first).parts, PurePath(second).parts
+    common = min(len(one), len(other))
+    return bool(common) and one[-common:] == other[-common:]
+
+
+def _headline_remedy(audit: Audit, position: int | None) -> str:
+    if position is not None and audit.sites[position].remedy:
+        return audit.sites[position].remedy
+    alike = (site.remedy for site in audit.sites if audit.headline and site.api == audit.headline.api)
+    return next(
+        filter(None, alike), "make the call before the capture, or move it out of the captured region"
+    )
 
 
 def chain(site: AuditSite) -> str:
@@ -106,3 +248,41 @@ def phases(site: AuditSite) -> str:
 def modes(site: AuditSite) -> str:
     """`global: 900 ...; thread_local: 900 ...`."""
     return "; ".join(f"{mode}: {error}" for mode, error in site.modes.items())
+
+
+def refusals(site: AuditSite) -> tuple[tuple[str, str], ...]:
+    """Every capture mode, and the error with which it refuses the call; an empty one lets it pass."""
+    others = tuple(mode for mode in site.modes if mode not in MODES)
+    return tuple((mode, site.modes.get(mode, "")) for mode in (*MODES, *others))
+
+
+def refusals_in_words(site: AuditSite) -> str:
+    """`global and thread_local mode refuse it: 900 ...; relaxed mode allows it`."""
+    told = refusals(site)
+    parts = []
+    for error, group in groupby(told, key=lambda refusal: refusal[1]):
+        names = [mode for mode, _ in group]
+        many = 1 < len(names) < len(told)
+        verb = ("refuse" if many else "refuses") if error else ("allow" if many else "allows")
+        modes_ = "every capture" if len(names) == len(told) else " and ".join(names)
+        parts.append(f"{modes_} mode {verb} it" + (f": {error}" if error else ""))
+    return "; ".join(parts)
+
+
+def called(function: str) -> str:
+    """A function's name as one reads it. Names of C++ may bring their arguments along."""
+    name = shortened(function, LONG)
+    return name if "(" in name or name in ("", UNKNOWN) else f"{name}()"
+
+
+def where(site: AuditSite) -> str:
+    """`file:line function()`, as far as they are known."""
+    return " ".join(filter(None, (site.place, "" if site.function == UNKNOWN else called(site.function))))
+
+
+def shortened(text: str, longest: int) -> str:
+    """`text` without its middle, if it is longer."""
+    if len(text) <= longest:
+        return text
+    head = longest * 2 // 3
+    return f"{text[:head]} ... {text[-(longest - head) :]}"

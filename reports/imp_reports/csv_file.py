@@ -5,13 +5,9 @@ apostrophe in front, which spreadsheets take for "this is text".
 """
 
 from io import StringIO
-from typing import TYPE_CHECKING
 
 from imp_graphcheck.record.run import Run
-from imp_reports.tables import TableName, table
-
-if TYPE_CHECKING:
-    import pandas
+from imp_reports.tables import Frame, TableName, table
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 GUARD = "'"
@@ -33,7 +29,7 @@ def csv_file(run: Run, name: TableName) -> bytes:
     return csv_of(table(run, name))
 
 
-def csv_of(frame: "pandas.DataFrame") -> bytes:
+def csv_of(frame: Frame) -> bytes:
     """`frame` as a file. Its texts are guarded in place."""
     rows = _Rows()
     for column in frame.columns[frame.dtypes == "string"]:

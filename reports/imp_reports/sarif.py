@@ -6,26 +6,20 @@ launch. Fingerprints leave line numbers out, so that an alert survives edits abo
 
 import hashlib
 import json
-import shlex
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
 
 from imp_graphcheck.record.finding import Finding
 from imp_graphcheck.record.run import Run
 from imp_graphcheck.record.site import Site
 from imp_reports.headline import by_severity
 from imp_reports.rule_text import Rules
+from imp_reports.sarif_document import Json, Level, artifact, document, flow, invocation, location, rule
 from imp_reports.sites import sites_of
 from imp_reports.text import visible
 
-SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
-BASE = "%SRCROOT%"
 FINGERPRINT = "graphcheckFinding/v1"
-
-Json = dict[str, Any]
 
 
 def sarif(run: Run, *, rules: Rules, roots: Sequence[Path]) -> bytes:
@@ -35,49 +29,21 @@ def sarif(run: Run, *, rules: Rules, roots: Sequence[Path]) -> bytes:
     results = [
         _result(finding, codes.index(finding.code), seen, roots) for finding in by_severity(run.findings)
     ]
-    driver = {
-        "name": "imp-graphcheck",
-        "version": run.tool_version,
-        "rules": [_rule(code, rules) for code in codes],
-    }
-    document = {
-        "$schema": SCHEMA,
-        "version": "2.1.0",
-        "runs": [
-            {
-                "tool": {"driver": driver},
-                "automationDetails": {"id": f"imp-graphcheck/{visible(run.target.name)}/{run.id}"},
-                "columnKind": "unicodeCodePoints",
-                "originalUriBaseIds": {BASE: {"description": {"text": "the root of the checked sources"}}},
-                "invocations": [_invocation(run)],
-                "results": results,
-            }
-        ],
-    }
-    return json.dumps(document, indent=2).encode() + b"\n"
-
-
-def _rule(code: str, rules: Rules) -> Json:
-    rule = rules.get(code)
-    if rule is None:
-        return {"id": code}
-    return {
-        "id": code,
-        "shortDescription": {"text": rule.title},
-        "fullDescription": {"text": rule.meaning},
-        "help": {"text": f"{rule.meaning} To do: {rule.remedy}."},
-    }
+    return document(
+        version=run.tool_version,
+        category=f"imp-graphcheck/{visible(run.target.name)}/{run.id}",
+        rules=[rule(code, rules) for code in codes],
+        invocation=_invocation(run),
+        results=results,
+    )
 
 
 def _invocation(run: Run) -> Json:
-    """A run that proved nothing, or did not end, must not look like one that found nothing."""
     ended = run.verdict in ("clean", "inspected", "findings", "inconclusive")
-    invocation: Json = {"commandLine": visible(shlex.join(run.command)), "executionSuccessful": ended}
-    if run.verdict not in ("clean", "inspected", "findings"):
-        text = f"{run.verdict}: {run.verdict_reason or 'no reason is recorded'}"
-        level = "warning" if run.verdict == "inconclusive" else "error"
-        invocation["toolExecutionNotifications"] = [{"level": level, "message": {"text": visible(text)}}]
-    return invocation
+    told = run.verdict not in ("clean", "inspected", "findings")
+    text = f"{run.verdict}: {run.verdict_reason or 'no reason is recorded'}"
+    level: Level = "warning" if run.verdict == "inconclusive" else "error"
+    return invocation(run.command, ended=ended, notifications=[(level, text)] if told else [])
 
 
 def _result(finding: Finding, rule_index: int, seen: Counter[str], roots: Sequence[Path]) -> Json:
@@ -99,8 +65,7 @@ def _result(finding: Finding, rule_index: int, seen: Counter[str], roots: Sequen
         },
     }
     if len(sites) > 1:
-        steps = [{"location": _location(word, site, roots)} for word, site in sites]
-        result["codeFlows"] = [{"threadFlows": [{"locations": steps}]}]
+        result["codeFlows"] = flow([_location(word, site, roots) for word, site in sites])
     return result
 
 
@@ -119,33 +84,23 @@ def _main_location(finding: Finding, sites: Sequence[tuple[str, Site]], roots: S
 
 
 def _location(word: str, site: Site, roots: Sequence[Path]) -> Json:
-    return {
-        "physicalLocation": {
-            "artifactLocation": _artifact(site.file, roots),
-            "region": {"startLine": max(1, site.line)},
-        },
-        "logicalLocations": [{"fullyQualifiedName": visible(site.function), "kind": "function"}],
-        "message": {"text": f"{word} in {visible(site.function)}()"},
-    }
-
-
-def _artifact(file: str, roots: Sequence[Path]) -> Json:
-    path = Path(file)
-    if not path.is_absolute():
-        return {"uri": quote(path.as_posix()), "uriBaseId": BASE}
-    for root in roots:
-        if path.is_relative_to(root):
-            return {"uri": quote(path.relative_to(root).as_posix()), "uriBaseId": BASE}
-    return {"uri": f"file://{quote(path.as_posix())}"}
+    return location(
+        site.file, max(1, site.line), site.function, f"{word} in {visible(site.function)}()", roots
+    )
 
 
 def _fingerprint(finding: Finding, seen: Counter[str], roots: Sequence[Path]) -> str:
     """Findings that are alike in all that lasts are numbered."""
     places = [
-        f"{_artifact(site.file, roots)['uri']}:{site.function}" if site is not None else "-"
+        f"{_uri(site, roots)}:{site.function}" if site is not None else "-"
         for site in (finding.allocation_site, finding.free_site, finding.launch_site)
     ]
     lasting = json.dumps([finding.code, finding.graph, finding.kernel, finding.argument, *places])
     digest = hashlib.sha256(lasting.encode()).hexdigest()[:32]
     seen[digest] += 1
     return f"{digest}:{seen[digest]}"
+
+
+def _uri(site: Site, roots: Sequence[Path]) -> str:
+    place = artifact(site.file, roots)
+    return site.file if place is None else str(place["uri"])

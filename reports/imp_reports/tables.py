@@ -6,8 +6,8 @@ Columns have declared types, so that an unknown integer stays missing and does n
 Addresses are hexadecimal text: not every reader has unsigned 64-bit integers.
 """
 
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from msgspec.structs import fields
 
@@ -22,21 +22,25 @@ TableName = Literal["calls", "stages", "nodes", "pointers", "findings", "memory"
 TABLE_NAMES: tuple[TableName, ...] = get_args(TableName)
 
 Row = dict[str, Any]
+Frame: TypeAlias = "pandas.DataFrame"
+"""For those who hand tables on without pandas."""
 
 _TYPES = {int: "Int64", float: "Float64", bool: "boolean", str: "string"}
 
 
-def table(run: Run, name: TableName) -> "pandas.DataFrame":
+def table(run: Run, name: TableName) -> Frame:
     """One table of `run`."""
+    columns, rows = _TABLES[name]
+    return frame({column: _TYPES[kind] for column, kind in columns.items()}, rows(run))
+
+
+def frame(columns: Mapping[str, str], rows: Iterable[Row]) -> Frame:
+    """Rows as a frame whose columns have the types that `columns` declares."""
     import pandas
 
-    columns, rows = _TABLES[name]
-    held = list(rows(run))
+    held = list(rows)
     return pandas.DataFrame(
-        {
-            column: pandas.array([row[column] for row in held], dtype=_TYPES[kind])
-            for column, kind in columns.items()
-        }
+        {column: pandas.array([row[column] for row in held], dtype=kind) for column, kind in columns.items()}
     )
 
 

@@ -18,7 +18,8 @@ from imp_graphcheck.rules import RULES
 from imp_reports.console import print_headline
 from imp_reports.formats import FILE_FORMATS, SUFFIXES, FileFormat, Rendering, rendered
 from imp_reports.markdown import markdown
-from imp_reports.sarif import BASE, FINGERPRINT
+from imp_reports.sarif import FINGERPRINT
+from imp_reports.sarif_document import BASE
 from imp_reports.tables import TABLE_NAMES, TableName, table
 from tests.reports.large import HOSTILE, hostile, large
 from tests.reports.runs import BROKEN, CLEAN, FREED

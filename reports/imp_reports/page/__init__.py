@@ -6,10 +6,11 @@ Data flow: the record becomes small views (`memory_map`, `charts`, `census`, `ex
 Every number of the record goes through `facts`, which leaves its place in the JSON document beside it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from imp_graphcheck.record.audit import Audit
 from imp_graphcheck.record.bisection import Bisection
 from imp_graphcheck.record.run import Run
 from imp_reports.page.excerpts import Sources
@@ -30,6 +31,13 @@ def render_bisection(
 
     view = bisection_view(bisection, directory, first=first, titles=titles, sources=sources)
     return _written("bisection.html.j2", view)
+
+
+def render_audit(audit: Audit, *, titles: Mapping[str, str], roots: Sequence[Path], sources: Sources) -> str:
+    """The page of `audit`. `roots` are the folders that `sources` reads."""
+    from imp_reports.page.audit_view import audit_view
+
+    return _written("audit.html.j2", audit_view(audit, titles=titles, roots=roots, sources=sources))
 
 
 def _written(template: str, view: Mapping[str, Any]) -> str:

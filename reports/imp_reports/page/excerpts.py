@@ -10,6 +10,25 @@ from textwrap import dedent
 from imp_graphcheck.record.site import Site
 
 AROUND = 2
+SUFFIXES = (
+    ".py",
+    ".pyx",
+    ".pyi",
+    ".cpp",
+    ".cc",
+    ".cxx",
+    ".c",
+    ".cu",
+    ".cuh",
+    ".h",
+    ".hh",
+    ".hpp",
+    ".hxx",
+    ".inl",
+    ".inc",
+)
+"""Of files that may be shown."""
+
 _LARGEST_BYTES = 2 << 20
 
 
@@ -31,7 +50,7 @@ class Excerpt:
 
 
 class Sources:
-    """Reads Python files below `roots` only: a record may come from somebody else, and its paths may name anything."""
+    """Reads source files below `roots` only: a record may come from somebody else, and its paths may name anything."""
 
     def __init__(self, roots: Sequence[Path], started_at: str) -> None:
         self._roots = tuple(root.resolve() for root in roots)
@@ -66,8 +85,8 @@ class Sources:
 
     def _found(self, file: str) -> Path | str:
         """The file, or why it is not read."""
-        if not file.endswith(".py") or "\0" in file:
-            return "source not shown: not a Python file"
+        if not file.endswith(SUFFIXES) or "\0" in file:
+            return "source not shown: not a source file"
         candidates = [path.resolve() for path in (root / file for root in self._roots)]
         inside = [path for path in candidates if any(path.is_relative_to(root) for root in self._roots)]
         if not inside:

@@ -12,6 +12,7 @@ from urllib.parse import quote
 import msgspec
 from markupsafe import Markup
 
+from imp_graphcheck.record.audit import Audit
 from imp_graphcheck.record.bisection import Bisection
 from imp_graphcheck.record.run import Run
 from imp_reports.text import NOT_MEASURED, visible
@@ -21,7 +22,7 @@ class Facts:
     """Looks numbers up by JSON pointer (RFC 6901). In the page a pointer is percent-encoded, as in a URI fragment: the
     names in it are those of the program under test."""
 
-    def __init__(self, record: Run | Bisection) -> None:
+    def __init__(self, record: Run | Bisection | Audit) -> None:
         # By way of JSON, which has no NaN and no infinity: what the page says must be what the document says.
         self._document: Any = msgspec.json.decode(msgspec.json.encode(record))
 
