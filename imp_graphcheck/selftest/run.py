@@ -2,24 +2,28 @@
 
 import tempfile
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import PurePath
-from threading import Lock
 
 from imp_graphcheck import __version__
 from imp_graphcheck.capture.launch import run_capture
 from imp_graphcheck.capture.settings import CaptureSettings
 from imp_graphcheck.capture.warm import warm_trials
 from imp_graphcheck.child.template import Template
+from imp_graphcheck.faults.audit_pairs import AUDIT_PAIRS
+from imp_graphcheck.record.audit import Audit
 from imp_graphcheck.record.finding import Finding
 from imp_graphcheck.record.matrix import Matrix, MatrixRow
 from imp_graphcheck.record.run import Run
 from imp_graphcheck.record.site import Site
+from imp_graphcheck.selftest.audits import CODE, judged_audit
 from imp_graphcheck.selftest.cases import Case, cases
+from imp_graphcheck.selftest.shared_runs import SharedRuns
 
 OnRow = Callable[[MatrixRow], None]
+TwinKey = tuple[str, int, str]
+"""A twin, and how it is run: several faults share one."""
 
 
 def run_selftest(device: str, *, jobs: int, only: str | None, on_row: OnRow) -> Matrix:
@@ -27,7 +31,11 @@ def run_selftest(device: str, *, jobs: int, only: str | None, on_row: OnRow) -> 
     chosen = [
         case for case in cases() if only is None or case.code.startswith(only) or case.fault.startswith(only)
     ]
-    twins = _Twins()
+    pairs = [
+        pair for pair in AUDIT_PAIRS if only is None or CODE.startswith(only) or pair.fault.startswith(only)
+    ]
+    twins: SharedRuns[TwinKey, Run] = SharedRuns()
+    audited_twins: SharedRuns[str, Audit] = SharedRuns()
     rows: dict[int, MatrixRow] = {}
     environment: dict[str, str] = {}
     with (
@@ -35,10 +43,9 @@ def run_selftest(device: str, *, jobs: int, only: str | None, on_row: OnRow) -> 
         warm_trials(device) as template,
         ThreadPoolExecutor(jobs) as pool,
     ):
-        futures = {
-            pool.submit(_judged, case, device, folder, twins, template): number
-            for number, case in enumerate(chosen)
-        }
+        judged = [pool.submit(_judged, case, device, folder, twins, template) for case in chosen]
+        judged += [pool.submit(judged_audit, pair, device, folder, audited_twins, template) for pair in pairs]
+        futures = {future: number for number, future in enumerate(judged)}
         for future in as_completed(futures):
             row, facts = future.result()
             rows[futures[future]] = row
@@ -52,28 +59,13 @@ def run_selftest(device: str, *, jobs: int, only: str | None, on_row: OnRow) -> 
     )
 
 
-class _Twins:
-    """Runs of twins. Several faults share one, which is run once: whoever comes meanwhile waits for it."""
-
-    def __init__(self) -> None:
-        self._runs: dict[tuple[str, int, str], Run] = {}
-        self._locks: defaultdict[tuple[str, int, str], Lock] = defaultdict(Lock)
-
-    def of(self, case: Case, run: Callable[[], Run]) -> Run:
-        """The run of `case`'s twin, by `run` where there is none yet."""
-        key = (case.twin_model, case.reps, case.probe)
-        with self._locks[key]:
-            if key not in self._runs:
-                self._runs[key] = run()
-            return self._runs[key]
-
-
 def _judged(
-    case: Case, device: str, folder: str, twins: _Twins, template: Template | None
+    case: Case, device: str, folder: str, twins: SharedRuns[TwinKey, Run], template: Template | None
 ) -> tuple[MatrixRow, dict[str, str]]:
     started = time.monotonic()
     fault = _run(case.fault_model, case.fault_option, device, folder, case, template)
-    twin = twins.of(case, lambda: _run(case.twin_model, None, device, folder, case, template))
+    key = (case.twin_model, case.reps, case.probe)
+    twin = twins.of(key, lambda: _run(case.twin_model, None, device, folder, case, template))
     on_sim = fault.target.device == "sim"
     found = [finding for finding in fault.findings if finding.code in (case.code, *case.also)]
     may_be_silent = case.cuda_only if on_sim else case.sim_only
