@@ -22,6 +22,7 @@ from validation_bisect import bisections
 from validation_machine import machine_facts
 from validation_page import Part, page
 from validation_run_table import run_page
+from validation_sanitizer import sanitized
 from validation_shell import REPOSITORY, run
 
 from imp_graphcheck.exit_codes import ExitCode
@@ -102,6 +103,39 @@ def stage_overhead(seconds: float) -> Part:
     return Part(title="What the captured stages cost", passed=done.returncode == 0, runs=(done,), text=text)
 
 
+def audit_overhead(seconds: float) -> Part:
+    """An eager pass under the call trace against a bare one, at 30B; the bound is 2."""
+    size = ("--device", "cuda", "--pp", "1024", "--chunk", "512", "--dtype", "bfloat16", "--passes", "5")
+    done = run((sys.executable, "benchmarks/audit_overhead.py", CODER[0], *size), min(seconds, 120))
+    return Part(
+        title="What it costs to audit a running program", passed=done.returncode == 0, runs=(done,), text=""
+    )
+
+
+def inject_overhead(seconds: float) -> Part:
+    """A launch-bound program with and without the injected library; the bound is 1.3."""
+    done = run((sys.executable, "benchmarks/inject_overhead.py", "--pairs", "9"), min(seconds, 90))
+    ratios = [float(each) for each in re.findall(r'"ratio": ([\d.]+)', done.stdout)]
+    return Part(
+        title="What the injected library costs a launch-bound program",
+        passed=done.returncode == 0 and bool(ratios) and max(ratios) <= INJECT_BOUND,
+        runs=(done,),
+        text=f"The bound on each `ratio` is {INJECT_BOUND}; the highest is {max(ratios, default='not measured')}.",
+    )
+
+
+def capture_modes(seconds: float) -> Part:
+    """What the card answers to each call inside a capture, in each mode."""
+    done = run((sys.executable, "benchmarks/capture_modes.py", "--jobs", "12"), min(seconds, 90))
+    return Part(
+        title="Calls inside a capture, by mode",
+        passed=done.returncode == 0,
+        runs=(done,),
+        text=done.stdout,
+        show_stdout=False,
+    )
+
+
 def census_scaling(seconds: float) -> Part:
     """Reading and checking graphs of 100 to 10,000 nodes."""
     with tempfile.TemporaryDirectory() as folder:
@@ -151,6 +185,8 @@ def bisect_30b(seconds: float) -> Part:
     )
 
 
+INJECT_BOUND = 1.3
+
 PARTS: dict[str, Callable[[float], Part]] = {
     "tests": gpu_tests,
     "faults": faults,
@@ -160,6 +196,10 @@ PARTS: dict[str, Callable[[float], Part]] = {
     "census-scaling": census_scaling,
     "bisect": bisect,
     "bisect-30b": bisect_30b,
+    "sanitizer": sanitized,
+    "audit-overhead": audit_overhead,
+    "inject-overhead": inject_overhead,
+    "capture-modes": capture_modes,
     "coder-30b": coder_30b,
     "coder-30b-speed": coder_30b_speed,
 }
