@@ -110,7 +110,7 @@ def test_every_site_has_its_numbers(audit: Audit) -> None:
 
     for n, site in enumerate(audit.sites):
         assert json.loads(facts[f"/sites/{n}/count"]) == site.count
-        assert ("/sites/%d/line" % n in facts) is bool(site.line)
+        assert (f"/sites/{n}/line" in facts) is bool(site.line)
         assert {p: int(facts[f"/sites/{n}/phases/{p}"]) for p in site.phases} == site.phases
         if site.bytes_total:
             assert json.loads(facts[f"/sites/{n}/bytes_total"]) == site.bytes_total
