@@ -348,7 +348,7 @@ def test_what_is_cut_is_counted() -> None:
 
     assert f"and {60 - MAX_FRAMES} more in the record" in shown
     assert "and 5 more; all are in audit.json" in shown
-    assert f"{MAX_LISTED + 5} places" in shown
+    assert f"places not parsed{MAX_LISTED + 5} " in shown
 
 
 @pytest.mark.parametrize("verdict", ["clean", "findings", "warnings", "partial", "failed"])

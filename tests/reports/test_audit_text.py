@@ -14,6 +14,7 @@ from imp_reports.audit_text import print_audit
 from imp_reports.audit_words import (
     called,
     cause,
+    conditions,
     headline_position,
     refusals_in_words,
     scope,
@@ -95,7 +96,7 @@ class TestTheFirstThreeLines:
     def test_without_a_capture_the_worst_site(self) -> None:
         assert first_lines(READ)[1:] == [
             "cublasCreate at src/blas.cu:9 in handle_for_thread(): it may wait for the device, so a capture forbids it "
-            "unless its mode is relaxed; perhaps; if !(handle); the first call only: !(handle); nothing makes it before",
+            "unless its mode is relaxed; perhaps; if !(handle); the first call only; nothing makes it before",
             "  do: make it once before the capture, in the same thread",
         ]
 
@@ -345,6 +346,18 @@ class TestWords:
     def test_places(self) -> None:
         assert where(WAIT) == "engine/sample.py:41 Sampler.pick()"
         assert where(TRACED.sites[1]) == "<unknown>"
+
+    def test_a_condition_is_said_once(self) -> None:
+        known, other = READ_HANDLE.notes[0], "the first call only: !(other); nothing makes it before"
+        site = replace(READ_HANDLE, reachable="yes", notes=(known, other, "a: b", "plain"))
+
+        assert conditions(site) == (
+            "if !(handle)",
+            "the first call only; nothing makes it before",
+            other,
+            "a: b",
+            "plain",
+        )
 
     def test_the_middle_of_a_long_text_is_left_out(self) -> None:
         assert shortened("a" * 10, 10) == "a" * 10
