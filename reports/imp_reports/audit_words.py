@@ -199,7 +199,14 @@ def conditions(site: AuditSite) -> tuple[str, ...]:
     """What the reason leaves open: whether the region gets there, when, and what else was noticed."""
     perhaps = ("perhaps",) if site.reachable == "maybe" else ()
     guard = (f"if {shortened(site.guard, 2 * LONG)}",) if site.guard else ()
-    return (*perhaps, *guard, *site.notes)
+    return (*perhaps, *guard, *(_unquoted(note, site.guard) for note in site.notes))
+
+
+def _unquoted(note: str, guard: str) -> str:
+    """`the first call only: !handle; nothing makes it before` without the condition, where the guard has said it."""
+    head, colon, tail = note.partition(": ")
+    quoted, semicolon, rest = tail.partition("; ")
+    return f"{head}; {rest}" if colon and semicolon and quoted in guard else note
 
 
 def headline_position(audit: Audit) -> int | None:

@@ -287,7 +287,7 @@ def _facts(site: AuditSite) -> Iterable[tuple[str, str]]:
     told = {
         # A row has the rest of it.
         "guard": site.guard if len(site.guard) > 2 * LONG else "",
-        "notes": "; ".join(site.notes) if sum(map(len, site.notes)) > LONG else "",
+        "notes": "; ".join(site.notes) if len("; ".join(conditions(site))) > 3 * LONG else "",
         "host memory": site.host or "",
         "streams": ", ".join(site.streams),
         "threads": ", ".join(site.threads),
