@@ -355,7 +355,9 @@ class Bodies:
         name = self._expressions.text(node)
         if name in self._macros:
             self._add(Call("macro", name, line_of(node), arity=-1))
-        elif self._function is not None and name not in self._function.locals:
+        elif self._function is not None and (
+            name not in self._function.locals or name in self._function.lambdas
+        ):
             self._add(
                 Call(
                     "mention",
@@ -514,10 +516,33 @@ class Bodies:
         known = self._function.locals.get(variable)
         if known is not None and "getenv" in self._expressions.words(right):
             known.text += " " + self._expressions.words(right)
+        if right.type == "initializer_list":
+            values = self._values(right)
+            self._add(
+                Call(
+                    "construct",
+                    "",
+                    line_of(node),
+                    receiver=self._expressions.expression(left),
+                    arity=len(values),
+                    values=values,
+                )
+            )
         if right.type == "identifier":
             self._identifier(right)
         else:
             self.walk(right)
+
+    def _return(self, node: Node) -> None:
+        """`return {a, b};` makes what the function returns."""
+        assert self._function is not None
+        for child in node.named_children:
+            if child.type == "initializer_list" and self._function.returns:
+                values = self._values(child)
+                self._add(
+                    Call("construct", self._function.returns, line_of(node), arity=len(values), values=values)
+                )
+            self.walk(child)
 
     def _changed(self, node: Node | None) -> None:
         """Note that the variable at the root of `node` gets another value, or what it leads to does."""
@@ -579,6 +604,7 @@ _HANDLERS = {
     "delete_expression": Bodies._delete,
     "compound_literal_expression": Bodies._compound_literal,
     "declaration": Bodies._local,
+    "return_statement": Bodies._return,
     "for_range_loop": Bodies._for_each,
     "assignment_expression": Bodies._assign,
     "update_expression": Bodies._update,

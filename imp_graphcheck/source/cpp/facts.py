@@ -9,7 +9,7 @@ Expr = tuple[object, ...]
 """An expression as far as its type can be told, innermost first:
 
     ("this",)  ("name", scope, name)  ("field", Expr, name)  ("index", Expr)  ("deref", Expr)
-    ("call", Expr | None, scope, name)  ("type", text)  ("unknown",)
+    ("call", Expr | None, scope, name, arguments)  ("type", text)  ("unknown",)
 """
 
 UNKNOWN: Expr = ("unknown",)

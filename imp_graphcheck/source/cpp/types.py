@@ -80,6 +80,13 @@ def parse_type(text: str) -> TypeName:
     return TypeName(_words(text[:opening]), tuple(split_arguments(inner)), rest.count("*"))
 
 
+def is_placeholder(name: str) -> bool:
+    """Whether a type of this name looks like a parameter of a template."""
+    return len(name) <= 2 or (
+        name.isidentifier() and name[0].isupper() and name.endswith(("T", "Type", "Fn", "Func"))
+    )
+
+
 def pointed_at(text: str) -> str:
     """What `->` or `*` leads to from a value of this type."""
     kind = parse_type(text)
