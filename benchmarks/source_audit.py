@@ -59,6 +59,7 @@ def main() -> None:
         "functions": found.tree.functions,
         "reached_functions": found.tree.reached_functions,
         "seconds": round(seconds, 1),
+        "cpu_seconds": round(_cpu_seconds(), 1),
         "peak_mib": _peak_mib(options.jobs),
         "opaque": len(found.tree.opaque),
         "unknown_calls": len(found.tree.unknown_calls),
@@ -140,6 +141,11 @@ def _sample(sites: Sequence[AuditSite], size: int, seed: int) -> Iterator[str]:
     reached = [site for site in sites if site.reachable == "yes" and site.fate != "harmless"]
     for site in random.Random(seed).sample(reached, min(size, len(reached))):
         yield _words(site)
+
+
+def _cpu_seconds() -> float:
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
 
 
 def _peak_mib(jobs: int) -> int:

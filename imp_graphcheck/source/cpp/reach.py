@@ -68,6 +68,8 @@ class Walk:
         self._stop: frozenset[int] = frozenset()
         self._cost: Callable[[Way], tuple[int, ...]] = lambda way: way.cost
         self._environment: dict[tuple[int, str], bool | None] = {}
+        self._of_guard: dict[tuple[int, int], Condition] = {}
+        self._of_inner: dict[tuple[int, Guard], Condition] = {}
 
     def from_entries(
         self, entries: Sequence[int], *, stop: Collection[int] = (), always: bool = False
@@ -185,13 +187,22 @@ class Walk:
         """The conditions around a call in the body of function `number`."""
         function = self._index.functions[number]
         is_environment = self._environment_of(number, function)
-        found = [Condition(guard, classify(guard, is_environment), number) for guard in call.inner]
+        found = [self._of_macro(number, guard, is_environment) for guard in call.inner]
         for each in call.guards:
-            guard = function.guards[each]
-            kind = classify(guard, is_environment, is_transition=self._is_transition(each, function))
-            if kind != "none":
-                found.append(Condition(guard, kind, number))
+            condition = self._of_guard.get((number, each))
+            if condition is None:
+                guard = function.guards[each]
+                kind = classify(guard, is_environment, is_transition=self._is_transition(each, function))
+                condition = self._of_guard[number, each] = Condition(guard, kind, number)
+            if condition.kind != "none":
+                found.append(condition)
         return found
+
+    def _of_macro(self, number: int, guard: Guard, is_environment: Callable[[str], bool | None]) -> Condition:
+        known = self._of_inner.get((number, guard))
+        if known is None:
+            known = self._of_inner[number, guard] = Condition(guard, classify(guard, is_environment), number)
+        return known
 
     def _is_transition(self, number: int, function: Function) -> bool:
         """Whether a variable that outlives the call is looked at by this guard and changed under it."""
