@@ -302,7 +302,16 @@ class Bodies:
             self._function.reads_environment = True
         if name in MAKERS:
             made = first_argument(templates)
-            self._add(Call("construct", made, line_of(node), scope=("(new)",), arity=len(arguments)))
+            self._add(
+                Call(
+                    "construct",
+                    made,
+                    line_of(node),
+                    scope=("(new)",),
+                    arity=len(arguments),
+                    values=call.values,
+                )
+            )
         if call.receiver is not None and name in _CHANGING:
             self._changed(callee.child_by_field_name("argument"))
         before = self._guards
@@ -376,9 +385,16 @@ class Bodies:
         kind = node.child_by_field_name("type")
         arguments = node.child_by_field_name("arguments")
         if kind is not None:
-            arity = arguments.named_child_count if arguments is not None else 0
+            values = self._values(arguments)
             self._add(
-                Call("construct", self._expressions.text(kind), line_of(node), scope=("(new)",), arity=arity)
+                Call(
+                    "construct",
+                    self._expressions.text(kind),
+                    line_of(node),
+                    scope=("(new)",),
+                    arity=len(values),
+                    values=values,
+                )
             )
         if arguments is not None:
             self.walk(arguments)
@@ -398,8 +414,16 @@ class Bodies:
     def _compound_literal(self, node: Node) -> None:
         kind, value = node.child_by_field_name("type"), node.child_by_field_name("value")
         if kind is not None:
-            arity = value.named_child_count if value is not None else 0
-            self._add(Call("construct", self._expressions.text(kind), line_of(node), arity=arity))
+            values = self._values(value)
+            self._add(
+                Call(
+                    "construct",
+                    self._expressions.text(kind),
+                    line_of(node),
+                    arity=len(values),
+                    values=values,
+                )
+            )
         if value is not None:
             self.walk(value)
 

@@ -15,6 +15,7 @@ from imp_graphcheck.source.cpp.syntax import (
     is_pointer_to_function,
     line_of,
     path_of,
+    pointer_sign,
     template_arguments,
 )
 
@@ -144,7 +145,7 @@ class Declarations:
             if name is None:
                 continue
             local = Local(
-                type_text,
+                type_text + pointer_sign(target),
                 self._expressions.expression(value),
                 self._expressions.words(value) if value is not None else "",
             )

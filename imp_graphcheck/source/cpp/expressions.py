@@ -100,6 +100,8 @@ class Expressions:
             case "compound_literal_expression":
                 kind = node.child_by_field_name("type")
                 return ("type", self.text(kind) if kind is not None else "")
+            case "number_literal" if self.text(node) == "0":
+                return UNKNOWN  # or a null pointer
             case "number_literal":
                 return ("type", "float" if re.search(r"[.]|\df$", self.text(node)) else "int")
             case "true" | "false":

@@ -31,12 +31,16 @@ _MOST_CANDIDATES = 12
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """One way from a call to a function. Not `is_certain`: another one may be meant, or it may be called elsewhere."""
+    """One way from a call to a function. Not `is_certain`: another one may be meant, or it may be called elsewhere.
+
+    `is_choice`: it is not known which of the edges of this call is meant, and one of them is.
+    """
 
     target: int
     call: Call
     is_certain: bool
     why: str = ""
+    is_choice: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +235,7 @@ class Resolver:
         return (
             receiver is not None
             and receiver[0] == "name"
-            and "*" not in kind
+            and not parse_type(kind).stars
             and not parse_type(kind).is_smart_pointer
         )
 
@@ -325,7 +329,8 @@ class Resolver:
             fitting = near if len(near) == 1 and not is_header(function.file) else fitting
         certain = len({_signature(functions[number]) for number in fitting}) == 1
         for number in fitting:
-            yield Edge(number, call, certain, "" if certain else f"{call.name}() has several overloads")
+            why = "" if certain else f"{call.name}() has several overloads"
+            yield Edge(number, call, certain, why, is_choice=not certain)
 
     def _by_template(self, found: list[int], call: Call) -> list[int]:
         """The specialisation whose template arguments are given, or those that are none."""
@@ -377,6 +382,8 @@ class Resolver:
         if mine and theirs:
             related = any(base.qualified == theirs[0].qualified for base in self._index.bases_of(mine[0]))
             return 1 if related else -1
+        if other.stars and not one.stars and (mine or one.is_number):
+            return -1
         if (mine and other.is_number) or (
             theirs and one.is_number and not is_placeholder(other.name)
         ):
@@ -389,7 +396,7 @@ class Resolver:
         text = call.name
         if call.receiver is not None:
             text = self._index.type_of(call.receiver, function)
-            if "*" in text or parse_type(text).is_smart_pointer:
+            if parse_type(text).stars or parse_type(text).is_smart_pointer:
                 return
         if call.scope == ("(field)",):
             text = self._field_type(call.name, function)
@@ -415,7 +422,8 @@ class Resolver:
             fitting = self._by_types(fitting, call, function)
         certain = len(fitting) == 1
         for number in fitting:
-            yield Edge(number, call, certain, "" if certain else f"{each.name} has several constructors")
+            why = "" if certain else f"{each.name} has several constructors"
+            yield Edge(number, call, certain, why, is_choice=not certain)
         # What `new` makes is destroyed where somebody deletes it.
         for number in self._index.methods(each, "~" + each.name) if call.scope != ("(new)",) else ():
             yield Edge(number, call, True)
