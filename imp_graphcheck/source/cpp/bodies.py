@@ -98,8 +98,17 @@ class Bodies:
                 made = self._expressions.made(inner) if inner is not None else ""
                 if made:
                     self._facts.assigned.append(Assigned(self._function.scope, name.split("::")[-1], made))
-            arity = sum(value.named_child_count for value in values)
-            self._add(Call("construct", name, line_of(child), arity=arity, scope=("(field)",)))
+            given = tuple(each for value in values for each in self._values(value))
+            self._add(
+                Call(
+                    "construct",
+                    name,
+                    line_of(child),
+                    arity=len(given),
+                    scope=("(field)",),
+                    values=given,
+                )
+            )
 
     def walk(self, node: Node) -> None:
         """Everything that runs when `node` runs."""
@@ -438,7 +447,7 @@ class Bodies:
             self._on_class(kind, (*self._function.scope, self._function.name))
         type_text = self._expressions.text(kind)
         words = self._expressions.source[node.start_byte : kind.start_byte]
-        is_static = b"static" in words and b"constexpr" not in words
+        is_static = (b"static" in words or b"thread_local" in words) and b"constexpr" not in words
         for declarator in node.children_by_field_name("declarator"):
             target, value = declarator, None
             if declarator.type == "init_declarator":

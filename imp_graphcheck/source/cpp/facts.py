@@ -176,6 +176,7 @@ class FileFacts:
     classes: list[Class] = field(default_factory=list)
     globals: dict[str, Local] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
+    enums: list[str] = field(default_factory=list)
     assigned: list[Assigned] = field(default_factory=list)
     mentioned: dict[str, int] = field(default_factory=dict)
     declared: dict[str, list[Method]] = field(default_factory=dict)

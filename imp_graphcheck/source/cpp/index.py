@@ -32,6 +32,7 @@ class Index:
         self.by_name: dict[str, list[int]] = defaultdict(list)
         self.classes: dict[str, list[Class]] = defaultdict(list)
         self.aliases: dict[str, str] = {}
+        self.enums: set[str] = set()
         self.declared: dict[str, list[Method]] = defaultdict(list)
         self.mentioned: dict[str, str] = {}
         self._methods: dict[tuple[str, str], list[int]] = defaultdict(list)
@@ -58,6 +59,7 @@ class Index:
             for base in each.bases:
                 self._derived[parse_type(base).name].append(each)
         self.aliases |= facts.aliases
+        self.enums.update(facts.enums)
         for name, methods in facts.declared.items():
             self.declared[name].extend(methods)
         for name, local in facts.globals.items():

@@ -382,6 +382,13 @@ class Resolver:
         if mine and theirs:
             related = any(base.qualified == theirs[0].qualified for base in self._index.bases_of(mine[0]))
             return 1 if related else -1
+        if theirs and one.name in self._index.enums and not one.stars:
+            made_from = [
+                parse_type(self._index.functions[number].parameters[0].type).name
+                for number in self._index.methods(theirs[0], theirs[0].name)
+                if self._index.functions[number].parameters
+            ]
+            return 1 if one.name in made_from else -1 if made_from else 0
         if other.stars and not one.stars and (mine or one.is_number):
             return -1
         if (mine and other.is_number) or (
@@ -424,8 +431,11 @@ class Resolver:
         for number in fitting:
             why = "" if certain else f"{each.name} has several constructors"
             yield Edge(number, call, certain, why, is_choice=not certain)
-        # What `new` makes is destroyed where somebody deletes it.
-        for number in self._index.methods(each, "~" + each.name) if call.scope != ("(new)",) else ():
+        # What `new` makes is destroyed where somebody deletes it, a static variable when the program ends.
+        lives_on = call.scope == ("(new)",) or any(
+            function.guards[guard].kind == "static" for guard in call.guards
+        )
+        for number in self._index.methods(each, "~" + each.name) if not lives_on else ():
             yield Edge(number, call, True)
         for variable in each.fields.values():
             if "*" in variable.type or "&" in variable.type:
