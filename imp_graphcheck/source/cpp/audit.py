@@ -31,7 +31,7 @@ def audit_cpp(
     """
     started = time.monotonic()
     read = read_tree(directory, jobs, on_progress)
-    index = Index(read.files)
+    index = Index(read.files, read.macros)
     resolver = Resolver(index, expansions_of(read.macros, frozenset(CALLS)))
     walk = Walk(index, resolver)
     roots = [number for name in entries for number in find_entry(index, name)]
