@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from imp_graphcheck.bisect.trial_settings import TrialSettings
 from imp_graphcheck.capture.settings import CAPTURE_MODES
-from imp_graphcheck.checks.causes import causes_of
+from imp_graphcheck.checks.causes import REUSE, causes_of
 from imp_graphcheck.record.run import Run
 
 
@@ -21,7 +21,8 @@ def next_trial(base: TrialSettings, done: Sequence[Done], *, keep_going: bool) -
     """The settings of the next trial; None when nothing that is left to try could tell more.
 
     First the target as it is: its census names suspects before anything else is done. Where it was captured, everything is
-    kept alive next, which also tries the suspects one by one. A death that is not explained then is stepped to its node. Where a capture was refused, the other capture modes. A
+    kept alive next, which also tries the suspects one by one. A death that this does not prevent may come of a frozen value: where one is
+    suspected, every call gets a capture of its own. A death that is not explained then is stepped to its node. Where a capture was refused, the other capture modes. A
     target that failed in none of these is run again and again, since a fault that comes and goes may yet come.
     """
     if not done:
@@ -34,6 +35,8 @@ def next_trial(base: TrialSettings, done: Sequence[Done], *, keep_going: bool) -
         return replace(base, kind="as it is", capture_mode=modes[0])
     if first.graphs and not _made(done, "kept alive"):
         return replace(base, kind="kept alive")
+    if _froze(first) and _died_unexplained(done) and not _made(done, "captured anew"):
+        return replace(base, kind="captured anew")
     if first.graphs and not _made(done, "stepped") and (_died_unexplained(done) or keep_going):
         return replace(base, kind="stepped")
     if first.graphs and base.repeat and not _made(done, "repeated") and (keep_going or _all_right(done)):
@@ -57,6 +60,10 @@ def _died_unexplained(done: Sequence[Done]) -> bool:
         probe.probe == "pin" and probe.outcome == "died" for probe in probes
     )
     return died and not any(cause.proof for cause in causes_of(findings, probes))
+
+
+def _froze(run: Run) -> bool:
+    return any(finding.code in REUSE for finding in run.findings)
 
 
 def _was_refused(run: Run) -> bool:

@@ -5,7 +5,7 @@ from typing import Literal
 
 from imp_graphcheck.capture.settings import CaptureSettings
 
-TrialKind = Literal["as it is", "kept alive", "stepped", "repeated"]
+TrialKind = Literal["as it is", "kept alive", "captured anew", "stepped", "repeated"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,8 @@ from imp_graphcheck.record.site import UNKNOWN, Site
 LIFETIMES = frozenset({"GC201", "GC202", "GC205", "GC206", "GC208"})
 REUSE = frozenset({"GC203", "GC301", "GC302", "GC303", "GC304", "GC305", "GC306", "GC401"})
 _FROZEN = REUSE - {"GC203", "GC401"}
+_ONCE_FOR_ALL = REUSE | {"GC404"}
+"""What a capture for each call mends: the value is the call's own, and what escapes from a capture runs during it."""
 _SHOWN_BY = {
     "GC402": "padding",
     "GC403": "delay",
@@ -114,7 +116,7 @@ def _folded(causes: Sequence[Cause]) -> list[Cause]:
 def _judged(finding: Finding, probes: Sequence[ProbeResult]) -> Cause:
     if finding.code in LIFETIMES:
         return _lifetime(finding, probes)
-    if finding.code in REUSE:
+    if finding.code in _ONCE_FOR_ALL:
         return _reuse(finding, probes)
     shown = [
         probe for probe in probes if probe.probe == _SHOWN_BY.get(finding.code) and probe.outcome == "wrong"
