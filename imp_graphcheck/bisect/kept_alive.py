@@ -50,12 +50,14 @@ _AHEAD_AND_PADDED: tuple[tuple[Literal["delay", "padding"], _Probe], ...] = (
 )
 
 
-def run_kept_alive(session: Session) -> None:
-    """All of it. Whatever a stage learns is on disk before the next one, which may kill the process."""
+def run_kept_alive(session: Session, passes: int = 1) -> None:
+    """All of it, after so many passes over the workload. Whatever a stage learns is on disk before the next one, which
+    may kill the process.
+    """
     failed = None
     try:
         with session.device.recording():
-            _all_stages(session)
+            _all_stages(session, passes)
     except StageError as failure:
         failed = str(failure)
     session.recorder.update(
@@ -67,7 +69,7 @@ def run_kept_alive(session: Session) -> None:
         session.program.teardown()
 
 
-def _all_stages(session: Session) -> None:
+def _all_stages(session: Session, passes: int) -> None:
     load(session)
     prewarm(session)
     session.device.keep_up()
@@ -79,6 +81,8 @@ def _all_stages(session: Session) -> None:
     pins = Pins()
     capture(session, lambda: _pinned(session, pins))
     read_captured(session)
+    for _ in range(passes - 1):
+        run_arm(session, answers)
     kept = _kept_alive(session, answers)
     if kept.outcome == "wrong":
         add_fresh(session, answers)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from imp_graphcheck.bisect.trial_settings import TrialSettings
 from imp_graphcheck.capture.settings import CAPTURE_MODES
-from imp_graphcheck.checks.causes import REUSE, causes_of
+from imp_graphcheck.checks.causes import LIFETIMES, REUSE, causes_of
 from imp_graphcheck.record.run import Run
 
 
@@ -23,7 +23,8 @@ def next_trial(base: TrialSettings, done: Sequence[Done], *, keep_going: bool) -
     First the target as it is: its census names suspects before anything else is done. Where it was captured, everything is
     kept alive next, which also tries the suspects one by one. A death that this does not prevent may come of a frozen value: where one is
     suspected, every call gets a capture of its own. A death that is not explained then is stepped to its node. Where a capture was refused, the other capture modes. A
-    target that failed in none of these is run again and again, since a fault that comes and goes may yet come.
+    target that failed in none of these is run again and again, since a fault that comes and goes may yet come; memory that
+    it gave back only then is kept alive as long as that.
     """
     if not done:
         return replace(base, kind="as it is")
@@ -41,7 +42,17 @@ def next_trial(base: TrialSettings, done: Sequence[Done], *, keep_going: bool) -
         return replace(base, kind="stepped")
     if first.graphs and base.repeat and not _made(done, "repeated") and (keep_going or _all_right(done)):
         return replace(base, kind="repeated")
+    if _made(done, "repeated") and not _made(done, "kept alive longer") and _gives_back_late(done):
+        return replace(base, kind="kept alive longer")
     return None
+
+
+def _gives_back_late(done: Sequence[Done]) -> bool:
+    """Whether memory was given back that no intervention was tried on: in the passes that were made later."""
+    runs = [each.run for each in done if each.run is not None]
+    probes = [probe for run in runs for probe in run.probes]
+    causes = causes_of([finding for run in runs for finding in run.findings], probes)
+    return any(cause.finding.code in LIFETIMES and not cause.proof for cause in causes)
 
 
 def _all_right(done: Sequence[Done]) -> bool:

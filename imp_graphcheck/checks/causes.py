@@ -138,11 +138,12 @@ def _lifetime(finding: Finding, probes: Sequence[ProbeResult]) -> Cause:
 
 
 def _reuse(finding: Finding, probes: Sequence[ProbeResult]) -> Cause:
-    reused = [probe for probe in probes if probe.probe == "pin"]
-    fresh = [probe for probe in probes if probe.probe == "fresh"]
-    if any(probe.outcome == "right" for probe in fresh) and reused:
-        return Cause(finding=_confirmed(finding), proof=(reused[0], fresh[0]), necessary=None)
-    if reused and finding.code in _FROZEN and all(probe.outcome == "right" for probe in reused):
+    reused = [probe for probe in probes if probe.probe in ("pin", "first use")]
+    failed = [probe for probe in reused if probe.outcome in ("wrong", "died")]
+    anew = [probe for probe in probes if probe.probe == "fresh" and probe.outcome == "right"]
+    if anew and failed:
+        return Cause(finding=_confirmed(finding), proof=(failed[0], anew[0]), necessary=None)
+    if reused and finding.code in _FROZEN and not failed:
         return Cause(finding=finding, necessary=False)
     return Cause(finding=finding)
 
