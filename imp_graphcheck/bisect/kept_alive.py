@@ -37,7 +37,6 @@ from imp_graphcheck.record.probe import ProbeResult
 from imp_graphcheck.record.site import UNKNOWN, Site
 
 
-
 class _Probe(Protocol):
     def __call__(
         self, session: Session, answers: Answers, *, eagerly: bool = False

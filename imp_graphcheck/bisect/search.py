@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from imp_graphcheck.bisect.trial_settings import TrialSettings
+from imp_graphcheck.bisect.trial_settings import TrialKind, TrialSettings
 from imp_graphcheck.capture.settings import CAPTURE_MODES
 from imp_graphcheck.checks.causes import LIFETIMES, REUSE, causes_of
 from imp_graphcheck.record.run import Run
@@ -40,11 +40,27 @@ def next_trial(base: TrialSettings, done: Sequence[Done], *, keep_going: bool) -
         return replace(base, kind="captured anew")
     if first.graphs and not _made(done, "stepped") and (_died_unexplained(done) or keep_going):
         return replace(base, kind="stepped")
-    if first.graphs and base.repeat and not _made(done, "repeated") and (keep_going or _all_right(done)):
+    may_come = keep_going or _all_right(done) or (_kept_right(done) and _gives_back_late(done))
+    if first.graphs and base.repeat and not _made(done, "repeated") and may_come:
         return replace(base, kind="repeated")
-    if _made(done, "repeated") and not _made(done, "kept alive longer") and _gives_back_late(done):
-        return replace(base, kind="kept alive longer")
+    if _made(done, "repeated") and _gives_back_late(done):
+        # Where the graphs of the first uses die, what is longer alive does not help; a graph of each call's own would.
+        follow: TrialKind = "captured anew" if _died_from_nothing(done) else "kept alive longer"
+        return None if _made(done, follow) else replace(base, kind=follow)
     return None
+
+
+def _kept_right(done: Sequence[Done]) -> bool:
+    """Whether the replays were right with everything kept alive, or have not been tried so."""
+    pins = [
+        probe for each in done if each.run is not None for probe in each.run.probes if probe.probe == "pin"
+    ]
+    return all(probe.outcome == "right" for probe in pins)
+
+
+def _died_from_nothing(done: Sequence[Done]) -> bool:
+    probes = [probe for each in done if each.run is not None for probe in each.run.probes]
+    return any(probe.probe == "first use" and probe.outcome == "died" for probe in probes)
 
 
 def _gives_back_late(done: Sequence[Done]) -> bool:

@@ -133,19 +133,31 @@ def _lifetime(finding: Finding, probes: Sequence[ProbeResult]) -> Cause:
         return Cause(finding=_confirmed(finding), proof=(*kept[:1], *alone), necessary=True)
     if told:
         return Cause(finding=_confirmed(finding), proof=tuple(told), necessary=None)
+    if not at and (by_capture := _mended_by_capture(probes, only="first use")):
+        return Cause(finding=_confirmed(finding), proof=by_capture, necessary=None)
     # Whoever follows addresses in a table may do so another time: silence proves nothing there.
     return Cause(finding=finding, necessary=False if at and finding.code != "GC208" else None)
 
 
 def _reuse(finding: Finding, probes: Sequence[ProbeResult]) -> Cause:
+    mended = _mended_by_capture(probes)
+    if mended:
+        return Cause(finding=_confirmed(finding), proof=mended, necessary=None)
     reused = [probe for probe in probes if probe.probe in ("pin", "first use")]
-    failed = [probe for probe in reused if probe.outcome in ("wrong", "died")]
-    anew = [probe for probe in probes if probe.probe == "fresh" and probe.outcome == "right"]
-    if anew and failed:
-        return Cause(finding=_confirmed(finding), proof=(failed[0], anew[0]), necessary=None)
-    if reused and finding.code in _FROZEN and not failed:
+    if reused and finding.code in _FROZEN and all(probe.outcome == "right" for probe in reused):
         return Cause(finding=finding, necessary=False)
     return Cause(finding=finding)
+
+
+def _mended_by_capture(probes: Sequence[ProbeResult], only: str = "") -> tuple[ProbeResult, ...]:
+    """That graphs which serve several calls fail, and that graphs of each call's own do not; empty unless both are known."""
+    failed = [
+        probe
+        for probe in probes
+        if probe.probe in ((only,) if only else ("pin", "first use")) and probe.outcome in ("wrong", "died")
+    ]
+    anew = [probe for probe in probes if probe.probe == "fresh" and probe.outcome == "right"]
+    return (failed[0], anew[0]) if failed and anew else ()
 
 
 def _confirmed(finding: Finding) -> Finding:

@@ -132,7 +132,9 @@ def _moved_on(
 
     What is handed out anew for each call is dead by the time the next one is prepared.
     """
-    alive = {number: each for number, each in memory.items() if each.state == "live" and each.pool == DEFAULT_POOL}
+    alive = {
+        number: each for number, each in memory.items() if each.state == "live" and each.pool == DEFAULT_POOL
+    }
     found = _aspects_by_node(base, other, alive, known_only=True)
     for control in controls:
         again = _aspects_by_node(base, control, alive, found, known_only=True)
@@ -302,7 +304,9 @@ def _finding(base: GraphTrace, difference: _Difference, missing: tuple[str, ...]
     node, count = difference.first, len(difference.nodes)
     more = f", and {count - 1} more nodes" if count > 1 else ""
     if missing is None:
-        calls = " from one capture to the next, of the same call too: the host goes on to another place each time"
+        calls = (
+            " from one capture to the next, of the same call too: the host goes on to another place each time"
+        )
     else:
         calls = f" when {_few(missing)}" if missing else " for another call of the same key"
     return Finding(

@@ -70,9 +70,7 @@ def first_use(session: Session, answers: Answers) -> tuple[list[ProbeResult], li
     return held_against(session, lived, answers)
 
 
-def held_against(
-    session: Session, lived: Lived, answers: Answers
-) -> tuple[list[ProbeResult], list[Finding]]:
+def held_against(session: Session, lived: Lived, answers: Answers) -> tuple[list[ProbeResult], list[Finding]]:
     """What became of that pass, and why, while its graphs are still filed.
 
     Where the same graphs are right in a second pass, in which nothing is captured, it was a warm-up or a capture between
@@ -92,7 +90,9 @@ def held_against(
         why = [finding for each in worst.values() for finding in _frozen(session, lived, each)]
         if why and not session.dead:
             anew = fresh_captures(session, answers)
-            results.append(anew.result("fresh", "each call is replayed from a graph that was captured for it alone"))
+            results.append(
+                anew.result("fresh", "each call is replayed from a graph that was captured for it alone")
+            )
         known = {finding.graph for finding in session.findings if finding.severity == "error"}
         if why or any(each.key in known for each in again.wrong):
             return results, why

@@ -37,7 +37,7 @@ def run_probes(session: Session, answers: Answers) -> None:
             run = session.recorder.run
             session.recorder.update(probes=(*run.probes, *results), findings=tuple(session.findings))
             notes.detail = "; ".join(f"{result.intervention}: {result.outcome}" for result in results)
-            if findings:
+            if any(finding.severity != "note" for finding in findings):
                 notes.status = "failed"
         if session.dead:
             raise StageError(f"{name}: the device did not survive it")
