@@ -9,6 +9,7 @@ import time
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 
+from imp_engine.graph import Output
 from imp_graphcheck.capture.answer import compared, poison_output, stale
 from imp_graphcheck.capture.census import remember_names
 from imp_graphcheck.capture.comparison import frozen_at
@@ -130,7 +131,7 @@ def _one(session: Session, call: Call, lived: Lived) -> HostOutput:
     return output
 
 
-def _marked_in_capture(session: Session, call: Call) -> object:
+def _marked_in_capture(session: Session, call: Call) -> Output:
     if session.device.module.is_current_stream_capturing():
         return marked(session, call)
     return session.program.forward(call)
