@@ -158,6 +158,7 @@ class TestTheHeadlinesSite:
             ({"file": "repository/engine/sample.py"}, True),
             ({"file": "sample.py"}, True),
             ({"file": "other_sample.py"}, False),
+            ({"file": "other/sample.py"}, False),
             ({"file": ""}, False),
         ],
     )
