@@ -5,15 +5,17 @@ from typing import Literal
 
 from imp_graphcheck.record.audit import CallClass
 
-InCapture = Literal["waits", "unsafe", "legacy", "recorded", "never", "at once"]
+InCapture = Literal["waits", "asks", "unsafe", "legacy", "recorded", "never", "at once"]
 """What a call does while a stream is being captured.
 
-    waits      it waits for work, or asks whether work is done: refused in every mode where that work is captured
+    waits      it waits for work, or asks whether work is done: refused in every mode where that work is captured, and
+               unless the mode is relaxed where it is not
+    asks       refused in every mode where what it asks about is captured, and let pass where it is not
     unsafe     refused unless the mode is relaxed, where it happens at once (cudaMalloc, cublasCreate)
-    legacy     it goes through the legacy stream: refused unless the mode is relaxed and the captured stream does not
-               order itself with the legacy stream (cudaMemcpy, cudaMemset)
+    legacy     it goes through the legacy stream: refused in every mode where the captured stream is a blocking one, which
+               orders itself with the legacy stream; on a cudaStreamNonBlocking one it happens at once (cudaMemcpy)
     recorded   it becomes a node
-    never      no mode records it
+    never      no mode records it on a captured stream
     at once    allowed everywhere; it happens at the capture and at no replay (cudaEventCreate)
 """
 

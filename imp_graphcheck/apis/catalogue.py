@@ -1,7 +1,7 @@
 """The calls that matter to a capture, by name.
 
 Sources: the CUDA runtime and driver API references (stream capture: prohibited and unhandled operations), and for what
-the modes refuse, programs run on a card (tests/device/sim/test_as_on_an_h200.py).
+the modes refuse, programs run on a card (benchmarks/capture_modes.py, docs/validation/capture-modes.md).
 """
 
 import re
@@ -83,7 +83,7 @@ _FAMILIES: tuple[tuple[CallClass, InCapture, str], ...] = (
     ("sync", "waits", "cudaStreamSynchronize cuStreamSynchronize cudaEventSynchronize cuEventSynchronize"),
     ("sync", "unsafe", "ncclCommFinalize cublasGetVector cublasGetMatrix cublasSetVector cublasSetMatrix"),
     ("query", "waits", "cudaStreamQuery cuStreamQuery cudaEventQuery cuEventQuery"),
-    ("query", "waits", "cudaEventElapsedTime cuEventElapsedTime"),
+    ("query", "asks", "cudaEventElapsedTime cuEventElapsedTime"),
     ("memset", "legacy", "cudaMemset cudaMemset2D cudaMemset3D cuMemsetD8 cuMemsetD16 cuMemsetD32"),
     ("memset", "legacy", "cuMemsetD2D8 cuMemsetD2D16 cuMemsetD2D32"),
     ("memset", "recorded", "cudaMemsetAsync cudaMemset2DAsync cudaMemset3DAsync"),
@@ -100,7 +100,8 @@ _FAMILIES: tuple[tuple[CallClass, InCapture, str], ...] = (
         "unsafe",
         "cuMemAlloc cuMemAllocManaged cuMemAllocHost cuMemHostAlloc cuMemAllocPitch cuArrayCreate",
     ),
-    ("alloc", "unsafe", "cuMemHostRegister cuMemCreate cuMemMap cuMemAddressReserve cuMemSetAccess"),
+    ("alloc", "unsafe", "cuMemHostRegister cuMemCreate cuMemMap cuMemSetAccess"),
+    ("alloc", "at once", "cuMemAddressReserve"),
     ("alloc", "recorded", "cudaMallocAsync cudaMallocFromPoolAsync cuMemAllocAsync cuMemAllocFromPoolAsync"),
     ("free", "unsafe", "cudaFree cudaFreeHost cudaFreeArray cudaFreeMipmappedArray cudaHostUnregister"),
     ("free", "unsafe", "cuMemFree cuMemFreeHost cuArrayDestroy cuMemHostUnregister cuMemUnmap cuMemRelease"),
@@ -118,8 +119,9 @@ _FAMILIES: tuple[tuple[CallClass, InCapture, str], ...] = (
     (
         "handle",
         "unsafe",
-        "cublasCreate cublasDestroy cublasLtCreate cublasLtDestroy cublasXtCreate cublasXtDestroy",
+        "cublasCreate cublasDestroy cublasXtCreate cublasXtDestroy",
     ),
+    ("handle", "at once", "cublasLtCreate cublasLtDestroy"),
     ("handle", "unsafe", "cudnnCreate cudnnDestroy cusolverDnCreate cusolverDnDestroy cusparseCreate"),
     ("handle", "unsafe", "cusparseDestroy cusolverSpCreate cusolverSpDestroy curandCreateGenerator"),
     (
@@ -135,14 +137,12 @@ _FAMILIES: tuple[tuple[CallClass, InCapture, str], ...] = (
     ),
     (
         "handle",
-        "unsafe",
-        "cuModuleLoad cuModuleLoadData cuModuleLoadDataEx cuModuleLoadFatBinary cuModuleUnload",
+        # Modules are loaded lazily since CUDA 12.2: the load itself touches no device memory.
+        "at once",
+        "cuModuleLoad cuModuleLoadData cuModuleLoadDataEx cuModuleLoadFatBinary cuLibraryLoadData",
     ),
-    (
-        "handle",
-        "unsafe",
-        "cuLibraryLoadData cuLibraryLoadFromFile cuLibraryUnload cuLinkCreate cuLinkComplete",
-    ),
+    ("handle", "at once", "cuLibraryLoadFromFile cuLinkCreate cuLinkComplete"),
+    ("handle", "unsafe", "cuModuleUnload cuLibraryUnload"),
     ("handle", "at once", "nvrtcCompileProgram cudaStreamCreate cudaStreamCreateWithFlags cuStreamCreate"),
     (
         "handle",

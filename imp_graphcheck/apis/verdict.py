@@ -36,16 +36,20 @@ def judge(
     caller: str = "",
     captured_work: bool = True,
     other_thread: bool = False,
+    blocking: bool | None = None,
 ) -> Judgement:
     """`kind` is the way a copy goes, where the name alone does not say it. `content_changes` is whether the host memory
     held something else at the next step; None where nobody knows. `caller` is the library that makes the call.
     `captured_work`: what it waits for or asks about is being captured. `other_thread`: it is made beside the capture, by a
-    thread that takes no part in it.
+    thread that takes no part in it. `blocking`: the captured stream orders itself with the legacy stream; None where nobody
+    knows, which is taken for yes.
     """
     manner = torch_manner(call, kind, host, caller)
     if manner is not None and not other_thread:
         return _as_torch_does(kind, manner)
-    modes = refusals(call, captured_work=captured_work, other_thread=other_thread)
+    modes = refusals(
+        call, captured_work=captured_work, other_thread=other_thread, blocking=blocking is not False
+    )
     if other_thread and mode not in modes:
         return Judgement(
             fate="harmless",
@@ -66,11 +70,11 @@ def judge(
         return Judgement(
             fate="forbidden", code=_code(kind), reason=_why_refused(call), remedy=_remedy(kind), modes=modes
         )
-    if call.in_capture in ("unsafe", "legacy", "waits"):
+    if call.in_capture in ("unsafe", "legacy", "waits", "asks", "never"):
         return Judgement(
             fate="capture only",
             code=_code(kind),
-            reason=f"{mode} mode lets it pass: it happens at the capture, and at no replay",
+            reason=f"{_why_let_pass(call, mode)}: it happens at the capture, and at no replay",
             remedy=_remedy(kind),
             modes=modes,
         )
@@ -85,7 +89,7 @@ def judge(
     if call.in_capture == "at once":
         return Judgement(
             fate="capture only",
-            code="GC104",
+            code=_code(kind),
             reason="it is made at the capture, and at no replay",
             remedy=_remedy(kind),
             modes=modes,
@@ -93,19 +97,23 @@ def judge(
     return _recorded(kind, host, content_changes, modes)
 
 
-def refusals(call: ApiCall, *, captured_work: bool = True, other_thread: bool = False) -> dict[str, str]:
+def refusals(
+    call: ApiCall, *, captured_work: bool = True, other_thread: bool = False, blocking: bool = True
+) -> dict[str, str]:
     """The error of each capture mode that refuses the call. See `judge` for the circumstances."""
     forbidding = MODES[:1] if other_thread else MODES[:2]
     match call.in_capture:
         case "waits" if captured_work or ("Event" not in call.name and "Stream" not in call.name):
             error = CAPTURED_EVENT if "Event" in call.name else UNSUPPORTED
             return dict.fromkeys(MODES, error)
+        case "asks":
+            return dict.fromkeys(MODES, CAPTURED_EVENT) if captured_work else {}
         case "never":
-            return {} if other_thread else dict.fromkeys(MODES, UNSUPPORTED)
+            return dict.fromkeys(MODES, UNSUPPORTED) if captured_work else {}
         case "waits" | "unsafe":
             return dict.fromkeys(forbidding, UNSUPPORTED)
         case "legacy":
-            return dict.fromkeys(("global", "thread_local"), IMPLICIT)
+            return dict.fromkeys(MODES, IMPLICIT) if blocking else {}
         case "recorded" | "at once":
             return {}
 
@@ -204,11 +212,23 @@ def _code(kind: CallClass) -> str:
             return "GC109"
 
 
+def _why_let_pass(call: ApiCall, mode: CaptureMode) -> str:
+    match call.in_capture:
+        case "legacy":
+            return "the captured stream does not wait for the legacy one"
+        case "asks" | "never":
+            return "what it is about is not captured"
+        case _:
+            return f"{mode} mode lets it pass"
+
+
 def _why_refused(call: ApiCall) -> str:
     return {
+        "asks": "it asks about work that is only being recorded",
         "waits": "it waits for work, or asks for its end, that is only being recorded",
         "unsafe": "it may wait for the device, so a capture forbids it unless its mode is relaxed",
-        "legacy": "it goes through the legacy stream, which waits for the captured one",
+        "legacy": "it goes through the legacy stream, for which a captured stream that was made without "
+        "cudaStreamNonBlocking would have to wait; beside any other it happens at the capture, and at no replay",
         "never": "no capture records it",
     }[call.in_capture]
 

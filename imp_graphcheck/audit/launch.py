@@ -72,7 +72,7 @@ def run_audit(
             remove_if_empty(created)
             if isinstance(ending, Refused):
                 raise UsageError(ending.message, hint=ending.hint)
-            raise without_record(ending, log_tail)
+            raise without_record(ending, log_tail, witness.last_seen())
         with _saving(directory, log_tail):
             remarks = tuple(keep(ending, log, directory))
             audit = _after(load_audit(directory), ending, witness.last_seen().moment, remarks)

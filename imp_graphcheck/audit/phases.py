@@ -39,7 +39,11 @@ def run_phases(session: Session, keeper: Keeper) -> None:
                 watch.sightings, status="partial" if session.dead else "failed", status_reason=str(error)
             )
             return
-        keeper.save(watch.sightings, status="complete")
+        if keeper.outcome.was_tried:
+            keeper.save(watch.sightings, status="complete")
+        else:
+            reason = "nothing was captured: no call may run through a graph"
+            keeper.save(watch.sightings, status="partial", status_reason=reason)
     session.program.teardown()
 
 
@@ -115,7 +119,6 @@ def _capture(session: Session, watch: Watch, keeper: Keeper) -> None:
             notes.status = "failed"
         elif not wanted:
             notes.status, notes.detail = "skipped", "no call may run through a graph"
-            keeper.note("no call may run through a graph, so nothing was captured")
 
 
 def _captured(session: Session, watch: Watch, keeper: Keeper, call: Call) -> None:

@@ -20,6 +20,14 @@ def _trial(session: "Session", settings: TrialSettings) -> None:
             from imp_graphcheck.bisect.kept_alive import run_kept_alive
 
             run_kept_alive(session)
+        case "kept alive longer":
+            from imp_graphcheck.bisect.kept_alive import run_kept_alive
+
+            run_kept_alive(session, passes=settings.repeat)
+        case "captured anew":
+            from imp_graphcheck.bisect.captured_anew import run_captured_anew
+
+            run_captured_anew(session)
         case "stepped":
             from imp_graphcheck.bisect.stepped import run_stepped
 

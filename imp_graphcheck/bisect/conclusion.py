@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from imp_graphcheck.bisect.search import Done
 from imp_graphcheck.checks.causes import causes_of, is_symptom, ruled_out, suffices
 from imp_graphcheck.record.bisection import Bisection, BisectionStatus, Cause
-from imp_graphcheck.record.finding import Finding
+from imp_graphcheck.record.finding import SEVERITIES, Finding
 from imp_graphcheck.record.probe import ProbeResult
 from imp_graphcheck.record.run import Run
 
@@ -71,9 +71,9 @@ def _status(
 
 
 def _distinct(findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    """Each place once; the trials see the same things again."""
+    """Each place once, as it was told when it was worst; the trials see the same things again."""
     found: dict[tuple[object, ...], Finding] = {}
-    for finding in findings:
+    for finding in sorted(findings, key=lambda finding: -SEVERITIES.index(finding.severity)):
         code = "GC201" if finding.code == "GC202" else finding.code
         line = finding.allocation_site or finding.launch_site
         at = None if line is None else (line.file, line.line)

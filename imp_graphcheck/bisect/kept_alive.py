@@ -13,9 +13,9 @@ Stages after those that `capture` has too:
     given up     the pins let go and the cache emptied: the fault comes back, if it was theirs
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Literal
+from typing import Literal, Protocol
 
 from imp_graphcheck.capture.captured_stages import capture
 from imp_graphcheck.capture.eager_stages import eager, load, noise_floor, prewarm, warm_up
@@ -36,20 +36,27 @@ from imp_graphcheck.record.finding import Finding
 from imp_graphcheck.record.probe import ProbeResult
 from imp_graphcheck.record.site import UNKNOWN, Site
 
-_Probe = Callable[[Session, Answers], tuple[list[ProbeResult], list[Finding]]]
+
+class _Probe(Protocol):
+    def __call__(
+        self, session: Session, answers: Answers, *, eagerly: bool = False
+    ) -> tuple[list[ProbeResult], list[Finding]]: ...
+
+
 _AHEAD_AND_PADDED: tuple[tuple[Literal["delay", "padding"], _Probe], ...] = (
     ("delay", delay),
     ("padding", padding),
 )
-_WRONG_WITHOUT = "the replays are wrong without it"
 
 
-def run_kept_alive(session: Session) -> None:
-    """All of it. Whatever a stage learns is on disk before the next one, which may kill the process."""
+def run_kept_alive(session: Session, passes: int = 1) -> None:
+    """All of it, after so many passes over the workload. Whatever a stage learns is on disk before the next one, which
+    may kill the process.
+    """
     failed = None
     try:
         with session.device.recording():
-            _all_stages(session)
+            _all_stages(session, passes)
     except StageError as failure:
         failed = str(failure)
     session.recorder.update(
@@ -61,7 +68,7 @@ def run_kept_alive(session: Session) -> None:
         session.program.teardown()
 
 
-def _all_stages(session: Session) -> None:
+def _all_stages(session: Session, passes: int) -> None:
     load(session)
     prewarm(session)
     session.device.keep_up()
@@ -73,20 +80,20 @@ def _all_stages(session: Session) -> None:
     pins = Pins()
     capture(session, lambda: _pinned(session, pins))
     read_captured(session)
+    for _ in range(passes - 1):
+        run_arm(session, answers)
     kept = _kept_alive(session, answers)
     if kept.outcome == "wrong":
-        _fresh(session, answers)
-        _lockstep(session, kept)
+        add_fresh(session, answers)
+        _lockstep(session, kept, pins)
     _host_state(session, answers)
     steady = _steady(session, answers)
+    # Wrong replays may read what no call has written: what an intervention does to that proves nothing. Eager calls
+    # have the same staging buffers and the same padding.
+    eagerly = kept.outcome != "right"
     for name, probe in _AHEAD_AND_PADDED:
-        if kept.outcome != "right":
-            # Wrong replays may read what no call has written: what an intervention does to that proves nothing.
-            _add(session, ProbeResult(probe=name, intervention=_WRONG_WITHOUT, outcome="not tried"))
-            session.recorder.skip(name, _WRONG_WITHOUT)
-            continue
         with session.recorder.stage(name) as notes:
-            results, findings = probe(session, steady)
+            results, findings = probe(session, answers if eagerly else steady, eagerly=eagerly)
             session.find(*findings)
             for result in results:
                 _told(session, notes, result)
@@ -132,7 +139,8 @@ def _steady(session: Session, answers: Answers) -> Answers:
     return arm.answers
 
 
-def _fresh(session: Session, answers: Answers) -> None:
+def add_fresh(session: Session, answers: Answers) -> None:
+    """Every call through a capture of its own. Raises StageError where the device does not survive that."""
     with session.recorder.stage("fresh", len(session.calls)) as notes:
         arm = fresh_captures(session, answers)
         _told(
@@ -143,13 +151,13 @@ def _fresh(session: Session, answers: Answers) -> None:
         _require_alive(session, arm)
 
 
-def _lockstep(session: Session, kept: Arm) -> None:
+def _lockstep(session: Session, kept: Arm, pins: Pins) -> None:
     """The first call that is wrong, down to the operator that makes it so."""
     wrong = next((each for each in kept.wrong if each.path == "replay"), None)
     if wrong is None:
         return
     with session.recorder.stage("lockstep") as notes:
-        found = lockstep(session, session.calls[wrong.call])
+        found = lockstep(session, session.calls[wrong.call], lambda: _pinned(session, pins))
         if found.finding is not None:
             session.find(found.finding)
         _told(session, notes, found.result)

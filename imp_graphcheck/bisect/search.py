@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from imp_graphcheck.bisect.trial_settings import TrialSettings
+from imp_graphcheck.bisect.trial_settings import TrialKind, TrialSettings
 from imp_graphcheck.capture.settings import CAPTURE_MODES
-from imp_graphcheck.checks.causes import causes_of
+from imp_graphcheck.checks.causes import LIFETIMES, REUSE, causes_of
 from imp_graphcheck.record.run import Run
 
 
@@ -21,8 +21,10 @@ def next_trial(base: TrialSettings, done: Sequence[Done], *, keep_going: bool) -
     """The settings of the next trial; None when nothing that is left to try could tell more.
 
     First the target as it is: its census names suspects before anything else is done. Where it was captured, everything is
-    kept alive next, which also tries the suspects one by one. A death that is not explained then is stepped to its node. Where a capture was refused, the other capture modes. A
-    target that failed in none of these is run again and again, since a fault that comes and goes may yet come.
+    kept alive next, which also tries the suspects one by one. A death that this does not prevent may come of a frozen value: where one is
+    suspected, every call gets a capture of its own. A death that is not explained then is stepped to its node. Where a capture was refused, the other capture modes. A
+    target that failed in none of these is run again and again, since a fault that comes and goes may yet come; memory that
+    it gave back only then is kept alive as long as that.
     """
     if not done:
         return replace(base, kind="as it is")
@@ -34,11 +36,39 @@ def next_trial(base: TrialSettings, done: Sequence[Done], *, keep_going: bool) -
         return replace(base, kind="as it is", capture_mode=modes[0])
     if first.graphs and not _made(done, "kept alive"):
         return replace(base, kind="kept alive")
+    if _froze(first) and _died_unexplained(done) and not _made(done, "captured anew"):
+        return replace(base, kind="captured anew")
     if first.graphs and not _made(done, "stepped") and (_died_unexplained(done) or keep_going):
         return replace(base, kind="stepped")
-    if first.graphs and base.repeat and not _made(done, "repeated") and (keep_going or _all_right(done)):
+    may_come = keep_going or _all_right(done) or (_kept_right(done) and _gives_back_late(done))
+    if first.graphs and base.repeat and not _made(done, "repeated") and may_come:
         return replace(base, kind="repeated")
+    if _made(done, "repeated") and _gives_back_late(done):
+        # Where the graphs of the first uses die, what is longer alive does not help; a graph of each call's own would.
+        follow: TrialKind = "captured anew" if _died_from_nothing(done) else "kept alive longer"
+        return None if _made(done, follow) else replace(base, kind=follow)
     return None
+
+
+def _kept_right(done: Sequence[Done]) -> bool:
+    """Whether the replays were right with everything kept alive, or have not been tried so."""
+    pins = [
+        probe for each in done if each.run is not None for probe in each.run.probes if probe.probe == "pin"
+    ]
+    return all(probe.outcome == "right" for probe in pins)
+
+
+def _died_from_nothing(done: Sequence[Done]) -> bool:
+    probes = [probe for each in done if each.run is not None for probe in each.run.probes]
+    return any(probe.probe == "first use" and probe.outcome == "died" for probe in probes)
+
+
+def _gives_back_late(done: Sequence[Done]) -> bool:
+    """Whether memory was given back that no intervention was tried on: in the passes that were made later."""
+    runs = [each.run for each in done if each.run is not None]
+    probes = [probe for run in runs for probe in run.probes]
+    causes = causes_of([finding for run in runs for finding in run.findings], probes)
+    return any(cause.finding.code in LIFETIMES and not cause.proof for cause in causes)
 
 
 def _all_right(done: Sequence[Done]) -> bool:
@@ -57,6 +87,10 @@ def _died_unexplained(done: Sequence[Done]) -> bool:
         probe.probe == "pin" and probe.outcome == "died" for probe in probes
     )
     return died and not any(cause.proof for cause in causes_of(findings, probes))
+
+
+def _froze(run: Run) -> bool:
+    return any(finding.code in REUSE for finding in run.findings)
 
 
 def _was_refused(run: Run) -> bool:

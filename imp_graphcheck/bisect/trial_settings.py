@@ -5,12 +5,12 @@ from typing import Literal
 
 from imp_graphcheck.capture.settings import CaptureSettings
 
-TrialKind = Literal["as it is", "kept alive", "stepped", "repeated"]
+TrialKind = Literal["as it is", "kept alive", "captured anew", "stepped", "repeated", "kept alive longer"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialSettings(CaptureSettings):
-    """`repeat` is how many passes over the workload a `repeated` trial makes."""
+    """`repeat` is how many passes over the workload a `repeated` trial makes, and one that keeps everything alive longer."""
 
     kind: TrialKind = "kept alive"
     repeat: int = 0

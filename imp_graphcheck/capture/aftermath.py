@@ -46,9 +46,11 @@ class LastSeen:
 def after_death(run: Run, ending: Died | Hung, seen: LastSeen, log_tail: tuple[str, ...]) -> Run:
     """The run of a child that died or hung: a finding, whatever else had been seen."""
     match ending:
-        case Died(how=how, returncode=returncode):
+        case Died(how=how, returncode=returncode, stacks=stacks):
             what = f"the process {how}"
-            message, advice = f"{what} {seen.moment}", _CAUSES.get(returncode)
+            where = whereabouts(stacks)
+            message = f"{what} {seen.moment}" + (f", in {where}" if where else "")
+            advice = _CAUSES.get(returncode)
         case Hung(seconds=seconds, responsive=responsive, stacks=stacks):
             what = f"the process made no progress for {seconds:.0f} s"
             where = whereabouts(stacks)
@@ -90,7 +92,7 @@ def _with_stages(run: Run, seen: LastSeen, status: StageStatus, detail: str) -> 
 
 
 def _where_to_look(run: Run, ending: Died | Hung, log_tail: tuple[str, ...]) -> tuple[str, ...]:
-    stacks = (f"read {STACKS_FILE}",) if isinstance(ending, Hung) and ending.stacks else ()
+    stacks = (f"read {STACKS_FILE}",) if ending.stacks else ()
     log = ("read the end of worker.log",) if log_tail else ()
     blocking = ("run it again with CUDA_LAUNCH_BLOCKING=1",) if run.target.device == "cuda" else ()
     return stacks + log + blocking

@@ -15,7 +15,7 @@ def compare_with_another_call(session: Session, call: Call, seen: GraphTrace) ->
     """Before the replays: against the call that is said to differ most. `seen` is another capture of `call`."""
     other = _most_different(session, call)
     if other is not None:
-        _compare(session, call, other, seen)
+        session.find(*_compared(session, trace_of(session, call.key), call, other, seen))
 
 
 def compare_with_wrong_calls(session: Session) -> None:
@@ -31,22 +31,33 @@ def compare_with_wrong_calls(session: Session) -> None:
         with aside(session, call, observe=True) as seen:
             pass
         if seen is not None:
-            _compare(session, call, session.calls[worst.call], seen.trace)
+            base, other = trace_of(session, call.key), session.calls[worst.call]
+            session.find(*_compared(session, base, call, other, seen.trace, wrong=True))
 
 
-def _compare(session: Session, call: Call, other: Call, seen: GraphTrace) -> None:
+def frozen_at(session: Session, base: GraphTrace, call: Call, other: Call) -> tuple[Finding, ...]:
+    """GC301 to GC306 for the graph `base`, captured at `call`, which answers `other` wrongly."""
+    with aside(session, call, observe=True) as seen:
+        pass
+    return () if seen is None else _compared(session, base, call, other, seen.trace, wrong=True)
+
+
+def _compared(
+    session: Session, base: GraphTrace, call: Call, other: Call, seen: GraphTrace, *, wrong: bool = False
+) -> tuple[Finding, ...]:
     """Before anything is said, both calls are captured once more: what differs between captures of one call is not the
     call's doing, and what is must come out the same again.
     """
     theirs = _plainly(session, other)
     if theirs is None:
-        return
-    findings = _drift(session, (call, other), theirs, [seen], [])
-    if findings:
-        again, repeat = _plainly(session, call), _plainly(session, other)
-        if again is not None and repeat is not None:
-            findings = _drift(session, (call, other), theirs, [seen, again], [repeat])
-    session.find(*findings)
+        return ()
+    findings = _drift(session, base, (call, other), theirs, [seen], [], wrong=wrong)
+    if not findings:
+        return ()
+    again, repeat = _plainly(session, call), _plainly(session, other)
+    if again is None or repeat is None:
+        return findings
+    return _drift(session, base, (call, other), theirs, [seen, again], [repeat], wrong=wrong)
 
 
 def _plainly(session: Session, call: Call) -> GraphTrace | None:
@@ -58,12 +69,14 @@ def _plainly(session: Session, call: Call) -> GraphTrace | None:
 
 def _drift(
     session: Session,
+    base: GraphTrace,
     calls: tuple[Call, Call],
     theirs: GraphTrace,
     controls: list[GraphTrace],
     repeats: list[GraphTrace],
+    *,
+    wrong: bool,
 ) -> tuple[Finding, ...]:
-    base = trace_of(session, calls[0].key)
     return check_drift(
         base,
         theirs,
@@ -73,6 +86,7 @@ def _drift(
         controls=controls,
         repeats=repeats,
         host_addresses=session.device.host_addresses(),
+        moved_on=wrong,
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+from imp_graphcheck.capture.borrowed import told_already
 from imp_graphcheck.capture.census import take_census
 from imp_graphcheck.capture.comparison import compare_with_wrong_calls
 from imp_graphcheck.capture.distance import distance
@@ -13,7 +14,7 @@ from imp_graphcheck.checks.evidence import Contrast, missing_evidence, single_ca
 from imp_graphcheck.checks.fallbacks import check_fallbacks
 from imp_graphcheck.checks.gain import check_gain
 from imp_graphcheck.checks.numbers import check_calls, check_state, judged, noise_floor
-from imp_graphcheck.checks.ranking import ranked, settled_drift
+from imp_graphcheck.checks.ranking import filed_deaths, ranked, settled_drift
 from imp_graphcheck.record.finding import at_least
 from imp_graphcheck.record.run import Verdict
 
@@ -24,6 +25,7 @@ def compare(session: Session) -> None:
         _judge(session)
         compare_with_wrong_calls(session)
         take_census(session)  # what was freed between the replays
+        session.find(*(each for each in session.given_back if not told_already(each, session.findings)))
         count = Counter(comparison.agreement for comparison in session.comparisons)
         changed = sum(bool(tensor.bytes_different) for tensor in session.states)
         states = f"; {changed} of {len(session.states)} state tensors differ" if session.states else ""
@@ -42,7 +44,8 @@ def conclude(session: Session, answers: Answers | None, failed: str | None) -> N
     session.find(*check_fallbacks(fallbacks, recorder.run.replays))
     caveat, eagerly = session.device.timing_caveat, sum(fallbacks.values())
     session.find(*check_gain(recorder.run.speed, timing_caveat=caveat, fallbacks=eagerly))
-    session.findings[:] = ranked(settled_drift(session.findings, session.comparisons, session.states))
+    settled = settled_drift(session.findings, session.comparisons, session.states)
+    session.findings[:] = ranked(filed_deaths(settled))
     contrasts = _contrasts(session, answers) if answers is not None else []
     missing = missing_evidence(session.comparisons, contrasts, recorder.run.replays)
     verdict, reason = _verdict(session, failed, missing)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from imp_graphcheck.capture.borrowed import Borrowed, find_given_back, remember_borrowed
 from imp_graphcheck.capture.distance import distance
 from imp_graphcheck.capture.outputs import HostOutput, to_host
 from imp_graphcheck.capture.program_errors import program_errors
@@ -94,6 +95,7 @@ def noise_floor(session: Session, answers: Answers) -> None:
         )
         if claimed and not session.reversible:
             notes.detail += "; the order of requests matters, so they are run in one order only"
+        session.given_back = find_given_back(session)
 
 
 def _again(session: Session, answers: Answers, calls: list[Call]) -> dict[int, Distance]:
@@ -115,9 +117,13 @@ def _called(session: Session, call: Call) -> HostOutput:
     if call.key in session.eager_ops:
         live = program.forward(call)
     else:
-        with OpTrace(session.device.kind) as trace:
+        borrowed = Borrowed(session.device.kind)
+        borrowed.trace = OpTrace(session.device.kind, observe=borrowed.observe)
+        with borrowed.trace:
             live = program.forward(call)
-        session.eager_ops[call.key] = trace.launches
+        session.eager_ops[call.key] = borrowed.trace.launches
+        if call.closed is None:
+            remember_borrowed(session, call, borrowed)
     output = to_host(live)
     program.between(call)
     return output

@@ -32,6 +32,9 @@ from imp_graphcheck.record.store import (
 
 WORKER = ("-m", "imp_graphcheck.capture")
 
+STARTUP_SECONDS = 60.0
+"""How long a child may take at least to import what it needs, before it has done anything of the program's."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Captured:
@@ -65,6 +68,7 @@ def run_capture(
             timeout=settings.timeout,
             log=log,
             template=template,
+            startup_timeout=max(settings.timeout, STARTUP_SECONDS),
         )
         if isinstance(ending, Refused):
             if witness.directory is not None:
@@ -80,7 +84,7 @@ def _conclude(ending: Ending, witness: Witness, log: IO[bytes]) -> Captured:
     """Complete the record with what the child could not write any more, and save it."""
     directory, seen, log_tail = witness.directory, witness.last_seen(), worker_log.tail(log)
     if directory is None or not (directory / RUN_FILE).is_file():
-        raise without_record(ending, log_tail)
+        raise without_record(ending, log_tail, seen)
     try:
         remove_unfinished(directory)
         point_latest(directory)

@@ -17,6 +17,7 @@ from imp_graphcheck.device.blame import site_of_error
 from imp_graphcheck.device.op_trace import Launch
 from imp_graphcheck.record.finding import Finding
 from imp_graphcheck.record.run import CallComparison, Distance, StateComparison
+from imp_graphcheck.record.site import Site
 from imp_graphcheck.target import Call, Program
 from imp_graphcheck.target.owners import Owner
 
@@ -38,7 +39,8 @@ class Session:
     reverse order, so the captured arm may use both orders. `closed`: keys whose capture failed, and how.
     `dead`: the context of the device ended with a sticky error, and this process can only report. `eager_ops`: the
     operators of one eager call per key. `names`: which places of the program held which memory at capture. `tables`:
-    the addresses that the graph of a key reads from memory.
+    the addresses that the graph of a key reads from memory. `borrowed`: what the first eager call of a key used and did
+    not allocate, by generation; `given_back`: what is to be said of that which was gone before the captures.
     """
 
     program: Program
@@ -56,6 +58,8 @@ class Session:
     eager_ops: dict[Hashable, list[Launch]] = field(default_factory=dict)
     names: tuple[Owner, ...] = ()
     tables: dict[Hashable, list[PointerTable]] = field(default_factory=dict)
+    borrowed: dict[Hashable, dict[int, tuple[str, Site | None]]] = field(default_factory=dict)
+    given_back: list[Finding] = field(default_factory=list)
 
     @property
     def calls(self) -> tuple[Call, ...]:

@@ -16,6 +16,8 @@ from imp_graphcheck.record.site import UNKNOWN, Site
 LIFETIMES = frozenset({"GC201", "GC202", "GC205", "GC206", "GC208"})
 REUSE = frozenset({"GC203", "GC301", "GC302", "GC303", "GC304", "GC305", "GC306", "GC401"})
 _FROZEN = REUSE - {"GC203", "GC401"}
+_ONCE_FOR_ALL = REUSE | {"GC404"}
+"""What a capture for each call mends: the value is the call's own, and what escapes from a capture runs during it."""
 _SHOWN_BY = {
     "GC402": "padding",
     "GC403": "delay",
@@ -114,7 +116,7 @@ def _folded(causes: Sequence[Cause]) -> list[Cause]:
 def _judged(finding: Finding, probes: Sequence[ProbeResult]) -> Cause:
     if finding.code in LIFETIMES:
         return _lifetime(finding, probes)
-    if finding.code in REUSE:
+    if finding.code in _ONCE_FOR_ALL:
         return _reuse(finding, probes)
     shown = [
         probe for probe in probes if probe.probe == _SHOWN_BY.get(finding.code) and probe.outcome == "wrong"
@@ -131,18 +133,31 @@ def _lifetime(finding: Finding, probes: Sequence[ProbeResult]) -> Cause:
         return Cause(finding=_confirmed(finding), proof=(*kept[:1], *alone), necessary=True)
     if told:
         return Cause(finding=_confirmed(finding), proof=tuple(told), necessary=None)
+    if not at and (by_capture := _mended_by_capture(probes, only="first use")):
+        return Cause(finding=_confirmed(finding), proof=by_capture, necessary=None)
     # Whoever follows addresses in a table may do so another time: silence proves nothing there.
     return Cause(finding=finding, necessary=False if at and finding.code != "GC208" else None)
 
 
 def _reuse(finding: Finding, probes: Sequence[ProbeResult]) -> Cause:
-    reused = [probe for probe in probes if probe.probe == "pin"]
-    fresh = [probe for probe in probes if probe.probe == "fresh"]
-    if any(probe.outcome == "right" for probe in fresh) and reused:
-        return Cause(finding=_confirmed(finding), proof=(reused[0], fresh[0]), necessary=None)
+    mended = _mended_by_capture(probes)
+    if mended:
+        return Cause(finding=_confirmed(finding), proof=mended, necessary=None)
+    reused = [probe for probe in probes if probe.probe in ("pin", "first use")]
     if reused and finding.code in _FROZEN and all(probe.outcome == "right" for probe in reused):
         return Cause(finding=finding, necessary=False)
     return Cause(finding=finding)
+
+
+def _mended_by_capture(probes: Sequence[ProbeResult], only: str = "") -> tuple[ProbeResult, ...]:
+    """That graphs which serve several calls fail, and that graphs of each call's own do not; empty unless both are known."""
+    failed = [
+        probe
+        for probe in probes
+        if probe.probe in ((only,) if only else ("pin", "first use")) and probe.outcome in ("wrong", "died")
+    ]
+    anew = [probe for probe in probes if probe.probe == "fresh" and probe.outcome == "right"]
+    return (failed[0], anew[0]) if failed and anew else ()
 
 
 def _confirmed(finding: Finding) -> Finding:

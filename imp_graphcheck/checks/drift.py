@@ -8,11 +8,13 @@ bytes of a pointer word themselves.
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace
+
 from imp_graphcheck.checks.changed_words import changed_words
 from imp_graphcheck.checks.twins import twins
 from imp_graphcheck.record.finding import Finding
 from imp_graphcheck.record.graph import GraphTrace, Node, Param
-from imp_graphcheck.record.memory import Allocation
+from imp_graphcheck.record.memory import DEFAULT_POOL, Allocation
 from imp_graphcheck.rules import RULES
 
 Facts = Mapping[str, int | float | str | bool]
@@ -43,6 +45,7 @@ def check_drift(
     controls: Sequence[GraphTrace] = (),
     repeats: Sequence[GraphTrace] = (),
     host_addresses: Container[int] = (),
+    moved_on: bool = False,
 ) -> tuple[Finding, ...]:
     """What differs between `base` and `other`, captured for another call of its key.
 
@@ -50,6 +53,9 @@ def check_drift(
     struct, an address on the host's stack, memory handed out anew) does not come from the call, and does not count.
     `repeats` are further captures of the other call: what the call decides is the same in all of them. Nor does a word
     count that is one of `host_addresses`.
+
+    `moved_on`: the replays are wrong. Then a pointer counts too that lands elsewhere in each capture, whatever the call,
+    in memory that is alive all the while: the host goes on to the next slot of a ring, and the graph stays where it was.
     """
     missing = missing_from_key(base_facts, other_facts)
     if any(_first_divergence(base, control) is not None for control in controls):
@@ -57,16 +63,22 @@ def check_drift(
     if any(_first_divergence(other, repeat) is not None for repeat in repeats):
         return ()
     divergence = _first_divergence(base, other)
-    if divergence is not None:
-        findings = [_finding(base, divergence, missing)]
-    else:
-        found = _settled(base, other, memory, controls, repeats)
-        words = changed_words(base, other, controls=controls, repeats=repeats, host_addresses=host_addresses)
-        for word in words:
-            found.setdefault(word.node, {})["word", word.param, word.offset] = word.detail
-        findings = [_finding(base, difference, missing) for difference in _differences(base, found)]
+    shared = len(base.nodes) if divergence is None else _shared(base, other)
+    # What follows a divergence follows from it. What comes before does not.
+    fronts = [_front(trace, shared) for trace in (base, other)]
+    more = [_front(trace, shared) for trace in controls], [_front(trace, shared) for trace in repeats]
+    found = _settled(fronts[0], fronts[1], memory, *more)
+    for word in changed_words(
+        fronts[0], fronts[1], controls=more[0], repeats=more[1], host_addresses=host_addresses
+    ):
+        found.setdefault(word.node, {})["word", word.param, word.offset] = word.detail
+    differences = [*_differences(base, found), *([divergence] if divergence is not None else [])]
+    findings = [_finding(base, difference, missing) for difference in differences]
     if findings:
         findings.append(_incomplete_key(base, findings[0], missing))
+    elif moved_on and controls:
+        moving = _moved_on(base, other, memory, controls)
+        findings = [_finding(base, difference, None) for difference in _differences(base, moving)]
     return tuple(findings)
 
 
@@ -94,6 +106,47 @@ def _first_divergence(base: GraphTrace, other: GraphTrace) -> _Difference | None
     return _Difference(
         "GC303", extra if longer is base else last, f"{extra.name} only {where}", [extra.index]
     )
+
+
+def _shared(base: GraphTrace, other: GraphTrace) -> int:
+    """How many nodes the two graphs have in common before the first that differs."""
+    pairs = zip(base.nodes, other.nodes, strict=False)
+    return next(
+        (
+            place
+            for place, (mine, theirs) in enumerate(pairs)
+            if (mine.kind, mine.name, mine.dependencies) != (theirs.kind, theirs.name, theirs.dependencies)
+        ),
+        min(len(base.nodes), len(other.nodes)),
+    )
+
+
+def _front(trace: GraphTrace, count: int) -> GraphTrace:
+    return trace if count >= len(trace.nodes) else replace(trace, nodes=trace.nodes[:count])
+
+
+def _moved_on(
+    base: GraphTrace, other: GraphTrace, memory: Mapping[int, Allocation], controls: Sequence[GraphTrace]
+) -> dict[int, Aspects]:
+    """The pointers that are elsewhere in `other` and in every control, always in memory that is still alive.
+
+    What is handed out anew for each call is dead by the time the next one is prepared.
+    """
+    alive = {
+        number: each for number, each in memory.items() if each.state == "live" and each.pool == DEFAULT_POOL
+    }
+    found = _aspects_by_node(base, other, alive, known_only=True)
+    for control in controls:
+        again = _aspects_by_node(base, control, alive, found, known_only=True)
+        found = {
+            place: {aspect: detail for aspect, detail in aspects.items() if aspect in again.get(place, {})}
+            for place, aspects in found.items()
+        }
+    pointers = {
+        place: {aspect: detail for aspect, detail in aspects.items() if aspect[0] == "pointer"}
+        for place, aspects in found.items()
+    }
+    return {place: aspects for place, aspects in pointers.items() if aspects}
 
 
 def _differences(base: GraphTrace, found: Mapping[int, Aspects]) -> Iterable[_Difference]:
@@ -141,9 +194,16 @@ def _aspects_by_node(
     other: GraphTrace,
     memory: Mapping[int, Allocation],
     only: Collection[int] | None = None,
+    *,
+    known_only: bool = False,
 ) -> dict[int, Aspects]:
-    """In which ways the nodes differ that do, by their place; with `only`, of those nodes."""
+    """In which ways the nodes differ that do, by their place; with `only`, of those nodes.
+
+    `known_only`: pointers count that land in one of `memory` in both.
+    """
     own = _Own(base, other, memory)
+    if known_only:
+        own.known = frozenset(memory)
     places = range(len(base.nodes)) if only is None else only
     aspects = ((place, _aspects(base.nodes[place], other.nodes[place], own)) for place in places)
     return {place: found for place, found in aspects if found}
@@ -151,6 +211,9 @@ def _aspects_by_node(
 
 class _Own:
     """Which allocations are in the own pools of two graphs: there the same thing lies elsewhere by design."""
+
+    known: frozenset[int] | None = None
+    """Where it is set: the only allocations that count."""
 
     def __init__(self, base: GraphTrace, other: GraphTrace, memory: Mapping[int, Allocation]) -> None:
         def of(pool: str | None) -> frozenset[int]:
@@ -162,7 +225,9 @@ class _Own:
         self._after = of(other.pool)
 
     def covers(self, before: int, after: int) -> bool:
-        """Whether both are in the pool of their graph."""
+        """Whether both are in the pool of their graph, or one is not to be counted."""
+        if self.known is not None and not (before in self.known and after in self.known):
+            return True
         return before in self._before and after in self._after
 
 
@@ -234,10 +299,16 @@ def _geometry(value: object) -> str:
     return "x".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
-def _finding(base: GraphTrace, difference: _Difference, missing: tuple[str, ...]) -> Finding:
+def _finding(base: GraphTrace, difference: _Difference, missing: tuple[str, ...] | None) -> Finding:
+    """`missing` is None where the calls do not matter: the host moves on by itself."""
     node, count = difference.first, len(difference.nodes)
     more = f", and {count - 1} more nodes" if count > 1 else ""
-    calls = f" when {_few(missing)}" if missing else " for another call of the same key"
+    if missing is None:
+        calls = (
+            " from one capture to the next, of the same call too: the host goes on to another place each time"
+        )
+    else:
+        calls = f" when {_few(missing)}" if missing else " for another call of the same key"
     return Finding(
         code=difference.code,
         severity="error",
@@ -250,7 +321,23 @@ def _finding(base: GraphTrace, difference: _Difference, missing: tuple[str, ...]
         node=node.index,
         kernel=node.name,
         launch_site=base.launch_site(node),
+        consequences=_other_lines(base, difference),
     )
+
+
+def _other_lines(base: GraphTrace, difference: _Difference, limit: int = 4) -> tuple[str, ...]:
+    """The other lines that launch nodes with the same kind of difference: each may have a number of its own."""
+    first = base.launch_site(difference.first)
+    lines = {} if first is None else {(first.file, first.line): ""}
+    by_index = {node.index: node for node in base.nodes} if len(difference.nodes) > 1 else {}
+    for index in difference.nodes[1:]:
+        node = by_index.get(index)
+        site = None if node is None else base.launch_site(node)
+        if node is not None and site is not None:
+            lines.setdefault((site.file, site.line), f"so does node {index} {node.name}, launched at {site}")
+        if len(lines) > limit:
+            break
+    return tuple(line for line in lines.values() if line)
 
 
 def _incomplete_key(base: GraphTrace, first: Finding, missing: tuple[str, ...]) -> Finding:

@@ -158,6 +158,27 @@ class _Judgement:
         )
 
 
+def given_back_before_capture(
+    allocation: Allocation, *, graph: str, call: str, op: str, launched: Site | None
+) -> Finding:
+    """GC201 for memory that an eager call used, and that was gone before its graph was captured here."""
+    return Finding(
+        code="GC201",
+        severity="error",
+        confidence="suspected",
+        message=(
+            f"{_named(allocation)}{_size(allocation)}, used by {op or 'an operator'} of the first call ({call}), was given "
+            "back by a later one: a graph that is captured when the calls begin points at freed memory from then on (here "
+            "it was captured after all of them had run eagerly)"
+        ),
+        remedy="reserve the largest size before the first capture, or drop the graph when this memory is replaced",
+        graph=graph,
+        allocation_site=allocation.allocation_site,
+        free_site=allocation.free_site,
+        launch_site=launched,
+    )
+
+
 def replaced(allocation: Allocation, uses: list[Use], what: str, moved: Moved) -> Finding:
     """GC203 for a live allocation that the program has left."""
     return _Judgement("GC203", what, [allocation], uses, [moved]).finding()

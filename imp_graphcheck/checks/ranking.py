@@ -26,6 +26,25 @@ def _rank(finding: Finding) -> tuple[int, int, bool]:
     return (-SEVERITIES.index(finding.severity), group, finding.confidence != "confirmed")
 
 
+def filed_deaths(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Deaths of a replay without a readable cause, filed under what their graph has frozen, if anything.
+
+    A frozen offset sends whatever comes after it out of bounds: the node that faults is innocent.
+    """
+    frozen = {finding.graph: finding for finding in reversed(findings) if finding.code in _DRIFT}
+    deaths = [finding for finding in findings if finding.code == "GC209" and finding.graph in frozen]
+    told: dict[int, list[str]] = {}
+    for death in deaths:
+        told.setdefault(id(frozen[death.graph]), []).append(death.message)
+    return tuple(
+        replace(finding, consequences=(*finding.consequences, *told[id(finding)]))
+        if id(finding) in told
+        else finding
+        for finding in findings
+        if finding not in deaths
+    )
+
+
 def settled_drift(
     findings: Sequence[Finding], calls: Sequence[CallComparison], state: Sequence[StateComparison]
 ) -> tuple[Finding, ...]:

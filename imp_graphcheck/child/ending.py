@@ -31,10 +31,14 @@ class CrashedInside:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Died:
-    """It ended without a word. `how` completes the sentence "the process ..."."""
+    """It ended without a word. `how` completes the sentence "the process ...".
+
+    `stacks` is where its threads were when native code brought it down; empty for any other end.
+    """
 
     how: str
     returncode: int
+    stacks: tuple[ThreadStack, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

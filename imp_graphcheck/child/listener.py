@@ -19,7 +19,7 @@ from imp_graphcheck.child.ending import (
     describe_exit,
 )
 from imp_graphcheck.child.events import Crashed, Event, Finished, Heartbeat, Rejected, decode
-from imp_graphcheck.child.stacks import ask_for_stacks
+from imp_graphcheck.child.stacks import ask_for_stacks, stacks_left
 from imp_graphcheck.child.start import Process
 from imp_graphcheck.child.wires import Wires
 
@@ -46,7 +46,14 @@ class ChannelError(Exception):
 class Listener:
     """Follows one child from its first event to its end."""
 
-    def __init__(self, process: Process, wires: Wires, on_event: OnEvent, timeout: float) -> None:
+    def __init__(
+        self,
+        process: Process,
+        wires: Wires,
+        on_event: OnEvent,
+        timeout: float,
+        startup_timeout: float | None = None,
+    ) -> None:
         self._process = process
         self._fd = wires.events.fileno()
         self._stacks_fd = wires.stacks.fileno()
@@ -54,6 +61,8 @@ class Listener:
         self._readable.register(self._fd, select.POLLIN)
         self._on_event = on_event
         self._timeout = timeout
+        # Importing torch on a machine that is busy is no sign of anything.
+        self._limit = timeout if startup_timeout is None else startup_timeout
         self._pending = bytearray()
         self._last_word: Finished | Rejected | Crashed | None = None
         self._progress_at = time.monotonic()
@@ -63,7 +72,7 @@ class Listener:
         """Handle events until the child has said its last word, died, hung, or the user interrupts."""
         try:
             while self._last_word is None:
-                remaining = self._progress_at + self._timeout - time.monotonic()
+                remaining = self._progress_at + self._limit - time.monotonic()
                 if remaining <= 0:
                     return self._hung()
                 if not self._step(min(remaining, _POLL_SECONDS)):
@@ -102,7 +111,7 @@ class Listener:
         if isinstance(event, Heartbeat):
             self._heartbeat_at = time.monotonic()
         else:
-            self._progress_at = time.monotonic()
+            self._progress_at, self._limit = time.monotonic(), self._timeout
         if isinstance(event, Finished | Rejected | Crashed):
             self._last_word = event
         self._on_event(event)
@@ -127,7 +136,8 @@ class Listener:
             return Died(how="was lost with the template that it was forked from", returncode=-signal.SIGKILL)
         if returncode is None:
             return Died(how="closed its event channel and did not exit", returncode=-signal.SIGKILL)
-        return Died(how=describe_exit(returncode), returncode=returncode)
+        stacks = stacks_left(self._stacks_fd) if returncode < 0 else ()
+        return Died(how=describe_exit(returncode), returncode=returncode, stacks=stacks)
 
     def _hung(self) -> Hung:
         now = time.monotonic()

@@ -24,12 +24,14 @@ def run_child(
     log: IO[bytes],
     environment: Mapping[str, str] | None = None,
     template: Template | None = None,
+    startup_timeout: float | None = None,
 ) -> Ending:
     """Run `python ARGUMENTS` with `settings` as a JSON document on its stdin, until it has ended.
 
     The document also carries what `open_channel` reads in the child. `on_event` is called with every event, on the
     calling thread. What the child prints goes to `log`, of endless output the beginning and the end. A child that
-    makes no progress for `timeout` seconds is asked where it is and killed. The child leads a process group of its
+    makes no progress for `timeout` seconds (`startup_timeout` before its first event, if given) is asked where it is and
+    killed. The child leads a process group of its
     own, which is gone when this returns or raises.
 
     With a `template`, the child is forked from it if it can be; all of the above holds all the same.
@@ -46,11 +48,17 @@ def run_child(
         process = template.fork(request, wires, timeout) if template is not None else None
         with _reaped(process or spawn(request, wires)) as child:
             wires.hand_over()
-            ending = Listener(child, wires, hear, timeout).listen()
+            ending = Listener(child, wires, hear, timeout, startup_timeout).listen()
     if child.lost and not heard and isinstance(ending, Died):
         # It did not get to do anything, so nothing is done twice.
         return run_child(
-            arguments, settings, on_event=on_event, timeout=timeout, log=log, environment=environment
+            arguments,
+            settings,
+            on_event=on_event,
+            timeout=timeout,
+            log=log,
+            environment=environment,
+            startup_timeout=startup_timeout,
         )
     return ending
 

@@ -47,12 +47,13 @@ class ThreadStack:
 
 
 def answer_with_stacks(fd: int) -> None:
-    """From now on, write the stacks of this process to `fd` whenever STACK_SIGNAL arrives.
+    """From now on, write the stacks of this process to `fd` whenever STACK_SIGNAL arrives, and when native code brings it down.
 
     The first line names the main thread. It also tells the other side that the signal may be sent: without a handler
     it would end the process.
     """
     os.set_inheritable(fd, False)
+    faulthandler.enable(file=fd, all_threads=True)
     faulthandler.register(STACK_SIGNAL, file=fd, all_threads=True, chain=False)
     os.write(fd, b"0x%016x\n" % (threading.main_thread().ident or 0))
 
@@ -70,8 +71,12 @@ def ask_for_stacks(pid: int, fd: int) -> tuple[ThreadStack, ...]:
     except ProcessLookupError:
         return ()
     _wait_until_written(fd, before)
-    text = os.pread(fd, _MAX_BYTES, 0).decode("utf-8", errors="backslashreplace")
-    return read_stacks(text)
+    return stacks_left(fd)
+
+
+def stacks_left(fd: int) -> tuple[ThreadStack, ...]:
+    """The stacks that a process has written to `fd`, which may be gone by now."""
+    return read_stacks(os.pread(fd, _MAX_BYTES, 0).decode("utf-8", errors="backslashreplace"))
 
 
 def _wait_until_written(fd: int, size: int) -> None:

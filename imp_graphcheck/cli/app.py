@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 
 import imp_graphcheck
+from imp_graphcheck.cli.audit_syncs import audit_syncs
+from imp_graphcheck.cli.behind_dashes import BehindDashes
 from imp_graphcheck.cli.bisect import bisect
 from imp_graphcheck.cli.capture import capture
 from imp_graphcheck.cli.diff import diff
@@ -30,6 +32,7 @@ EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code.value:>3}  {text}" for code, 
 COMMANDS: tuple[Callable[..., None], ...] = (
     capture,
     bisect,
+    audit_syncs,
     inspect,
     diff,
     report,
@@ -48,7 +51,7 @@ app = typer.Typer(
 )
 
 for command in COMMANDS:
-    app.command(epilog=EPILOG)(command)
+    app.command(epilog=EPILOG, cls=BehindDashes if command is audit_syncs else None)(command)
 
 
 def _print_version(wanted: bool) -> None:

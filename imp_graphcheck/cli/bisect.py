@@ -8,12 +8,12 @@ from typing import Annotated, Any
 import typer
 
 from imp_graphcheck.cli.capture import CaptureMode, Device, DType
+from imp_graphcheck.cli.latest_options import latest_options
 from imp_graphcheck.cli.output import Format, print_document, print_rendered
 from imp_graphcheck.cli.progress import stage_progress
 from imp_graphcheck.errors import UsageError
 from imp_graphcheck.exit_codes import ExitCode
 from imp_graphcheck.record.bisection import BisectionStatus, encode_bisection, load_bisection
-from imp_graphcheck.record.store import LATEST, load_run
 
 _EXIT: dict[BisectionStatus, ExitCode] = {
     "found": ExitCode.FINDINGS,
@@ -28,7 +28,7 @@ def bisect(
     model: Annotated[
         str | None,
         typer.Argument(
-            metavar="[MODEL]",
+            metavar="MODEL",
             help="What capture takes. Without it, the target and options of the latest run.",
         ),
     ] = None,
@@ -100,7 +100,7 @@ def bisect(
         if model is not None:
             raise UsageError("--resume goes on with a target of its own.", hint="leave MODEL out")
     elif model is None:
-        base = _latest_options(Path(output))
+        base = latest_options(Path(output))
     else:
         base = {}
     known = {field.name for field in fields(CaptureSettings)}
@@ -130,23 +130,3 @@ def bisect(
 
 def _announce(number: int, kind: str) -> None:
     print(f"trial {number}: {kind}", file=sys.stderr, flush=True)  # noqa: T201
-
-
-def _latest_options(output: Path) -> dict[str, Any]:
-    """The options of the latest run, read from its command line as `capture` itself reads it."""
-    from typer.main import get_command
-
-    from imp_graphcheck.cli.app import app
-
-    latest = output / "runs" / LATEST
-    if not latest.exists():
-        raise UsageError(
-            f"there is no MODEL, and no run in {output / 'runs'} to take it from.",
-            hint="name a MODEL, or run imp-graphcheck capture MODEL first",
-        )
-    words = list(load_run(latest).command)
-    if words[1:2] != ["capture"]:
-        raise UsageError(f"the latest run in {output / 'runs'} was not made by capture.", hint="name a MODEL")
-    commands = getattr(get_command(app), "commands")  # noqa: B009 - a typer group, which its stubs call a command
-    context = commands["capture"].make_context("capture", words[2:])
-    return dict(context.params)

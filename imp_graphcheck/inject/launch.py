@@ -1,12 +1,13 @@
 """Runs a command as it is, with the injection library in its environment, and waits for it.
 
-The child has this process's stdin, stdout and stderr, and its process group: a Ctrl-C at the terminal reaches both,
+The child has this process's stdin and stderr, and its process group: a Ctrl-C at the terminal reaches both,
 and it is the child that decides what it means. A signal that was sent to this process alone is handed on.
 """
 
 import os
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -50,13 +51,16 @@ def environment_for(
 
 
 def run_command(command: Sequence[str], environment: Mapping[str, str]) -> int:
-    """The command's exit status, negative for a signal, as subprocess has it. Raises UsageError if it cannot run."""
+    """The command's exit status, negative for a signal, as subprocess has it. Raises UsageError if it cannot run.
+
+    What it prints goes to stderr: stdout carries the audit, and nothing else.
+    """
     if not command:
         raise UsageError("no command was given", hint="imp-graphcheck audit-syncs -- ./engine --its --flags")
     in_main = threading.current_thread() is threading.main_thread()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ()) if in_main else set()
     try:
-        process = subprocess.Popen(command, env=dict(environment))
+        process = subprocess.Popen(command, env=dict(environment), stdout=sys.stderr)
     except OSError as error:
         raise UsageError(f"{command[0]} cannot be run: {error.strerror or error}") from error
     if not in_main:

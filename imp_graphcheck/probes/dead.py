@@ -75,12 +75,22 @@ def dead_sites(session: Session, pins: Pins) -> list[DeadSite]:
 
 
 def _pointed_at(session: Session) -> Iterator[Allocation]:
-    generations = generations_in(session.recorder.run.graphs)
-    for tables in session.tables.values():
-        generations.update(entry.generation for table in tables for entry in table.entries)
+    graphs = session.recorder.run.graphs
+    by_graph = [(graph.pool, generations_in((graph,))) for graph in graphs]
+    by_table = {
+        entry.generation for tables in session.tables.values() for table in tables for entry in table.entries
+    }
+    memory = session.device.allocations({*by_table, *(each for _, of_one in by_graph for each in of_one)})
+
+    def is_of_others(generation: int, allocation: Allocation) -> bool:
+        # What a graph has in its own pool it may leave and use again as it likes.
+        return generation in by_table or any(
+            generation in of_one and (pool is None or allocation.pool != pool) for pool, of_one in by_graph
+        )
+
     # What the pins hold is live; an older life of the same address was somebody else's.
-    for allocation in session.device.allocations(generations).values():
-        if allocation.state == "live":
+    for generation, allocation in memory.items():
+        if allocation.state == "live" and is_of_others(generation, allocation):
             yield allocation
 
 

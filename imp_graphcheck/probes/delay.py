@@ -28,9 +28,11 @@ CYCLES = 100_000_000
 """How long the device stands still: about 50 ms on a card of 2 GHz, longer than any host needs to prepare a call."""
 
 
-def delay(session: Session, answers: Answers) -> tuple[list[ProbeResult], list[Finding]]:
+def delay(
+    session: Session, answers: Answers, *, eagerly: bool = False
+) -> tuple[list[ProbeResult], list[Finding]]:
     """The whole workload without ever waiting for the device, which is held back before every call; against the same
-    replays without delay, `answers`.
+    replays without delay, `answers`, or `eagerly` against eager's, where the replays are wrong for another reason.
 
     A program whose host waits for its copies (an event, a second buffer) is as right as before.
     """
@@ -40,7 +42,7 @@ def delay(session: Session, answers: Answers) -> tuple[list[ProbeResult], list[F
     try:
         session.restore()
         session.device.synchronize()
-        queued = [(call, _queued(session, call, uploads)) for call in session.calls]
+        queued = [(call, _queued(session, call, uploads, eagerly)) for call in session.calls]
         session.device.synchronize()
         arm.comparisons = judged(
             [
@@ -53,20 +55,26 @@ def delay(session: Session, answers: Answers) -> tuple[list[ProbeResult], list[F
         arm.error, arm.failed_at = error, session.calls[0]
         arm.dead = session.dead = session.is_dead(error)
     arm.seconds = time.perf_counter() - started
-    result = arm.result("delay", "the host runs ahead: the device stands still before every call")
-    if arm.outcome != "wrong":
+    how = "; eager calls, since the replays are wrong without it" if eagerly else ""
+    result = arm.result("delay", f"the host runs ahead: the device stands still before every call{how}")
+    if arm.outcome != "wrong" or (eagerly and not uploads.rewritten):
+        # Eager calls may be wrong under delay for another reason, such as a stream that waits for nobody.
         return [result], []
     return [result], [_finding(uploads.rewritten, arm)]
 
 
-def _queued(session: Session, call: Call, uploads: "Uploads") -> tuple[torch.Tensor, ...]:
+def _queued(session: Session, call: Call, uploads: "Uploads", eagerly: bool) -> tuple[torch.Tensor, ...]:
     """The output of `call`, copied in stream order; nothing of it need have run when this returns."""
     program, runner = session.program, session.program.runner
     session.device.module._sleep(CYCLES)
     with uploads:
         program.prepare(call)
-    closed = call.closed or session.closed.get(call.key)
-    live = program.forward(call) if closed else runner.run(call.key, lambda: program.forward(call))
+    if eagerly:
+        with uploads:
+            live = program.forward(call)
+    else:
+        closed = call.closed or session.closed.get(call.key)
+        live = program.forward(call) if closed else runner.run(call.key, lambda: program.forward(call))
     copies = tuple(tensor.clone() for tensor in tensors_of(live))
     program.between(call)
     return copies

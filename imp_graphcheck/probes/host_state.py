@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 from imp_graphcheck.capture.session import Answers, Session
 from imp_graphcheck.probes.arm import Arm, run_arm
-from imp_graphcheck.record.finding import Finding
+from imp_graphcheck.probes.rebound import rebound
+from imp_graphcheck.record.finding import Confidence, Finding, Severity
 from imp_graphcheck.record.probe import ProbeResult
 from imp_graphcheck.rules import RULES
 from imp_graphcheck.target import Call
@@ -57,7 +58,11 @@ def host_state(session: Session, answers: Answers) -> tuple[list[ProbeResult], l
     expected = Answers(
         outputs=answers.outputs
     )  # the state after a part of the workload is nobody's to compare
-    return _compared(session, expected, calls, _values(session))
+    results, findings = _compared(session, expected, calls, _values(session))
+    if findings or session.dead or run_arm(session, answers).outcome != "wrong":
+        return results, findings
+    more, found = rebound(session, answers)
+    return [*results, *more], found
 
 
 def _compared(
@@ -98,17 +103,19 @@ def _replayed(
         return results, []
     message = _message(frozen, eager, sampled)
     if arm.outcome == "right":
-        return results, [_finding(message, "no answer depends on it here", sampled[0], error=False)]
+        return results, [_finding(message, "no answer depends on it here", sampled[0], severity="note")]
     mended = _mended(session, answers, calls, frozen, eager, start)
     if mended is None:
         # Nobody can set it from outside, so that nothing speaks for it, and nothing against.
-        return results, [_finding(message, "the replays answer otherwise", sampled[0], sure=False)]
+        return results, [
+            _finding(message, "the replays answer otherwise", sampled[0], confidence="suspected")
+        ]
     results.append(mended.result("host state", f"{_named(frozen)} set by hand as eager leaves it"))
     if mended.outcome == "right":
         because = "with it set by hand the replays are right, and wrong without"
         return results, [_finding(message, because, sampled[0])]
     because = "the replays are wrong, and stay so with it set by hand"
-    return results, [_finding(message, because, sampled[0], error=False)]
+    return results, [_finding(message, because, sampled[0], severity="warning")]
 
 
 def _first_calls(session: Session) -> list[Call]:
@@ -195,11 +202,18 @@ def _message(frozen: Sequence[str], eager: _Watched, sampled: Sequence[Call]) ->
     return f"{name}{others} is changed by every eager forward, {steps}, and by no replay"
 
 
-def _finding(message: str, because: str, call: Call, *, error: bool = True, sure: bool = True) -> Finding:
+def _finding(
+    message: str,
+    because: str,
+    call: Call,
+    *,
+    severity: Severity = "error",
+    confidence: Confidence | None = None,
+) -> Finding:
     return Finding(
         code="GC407",
-        severity="error" if error else "warning",
-        confidence="confirmed" if error and sure else "suspected",
+        severity=severity,
+        confidence=confidence or ("confirmed" if severity == "error" else "suspected"),
         message=f"{message}; {because}",
         remedy=RULES["GC407"].remedy,
         graph=str(call.key),

@@ -10,8 +10,10 @@ Memory that an allocation leaves to chance is zero in all of them, so that what 
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
+from imp_graphcheck.capture.captured_stages import Around
 from imp_graphcheck.capture.reading import trace_of
 from imp_graphcheck.capture.session import Session, headline
 from imp_graphcheck.checks.first_divergence import (
@@ -47,11 +49,15 @@ class InStep:
     finding: Finding | None = None
 
 
-def lockstep(session: Session, call: Call) -> InStep:
-    """Hold `call` through a graph of its key against eager. Sets `session.dead` if the device does not survive it."""
+def lockstep(session: Session, call: Call, around: Around = nullcontext) -> InStep:
+    """Hold `call` through a graph of its key against eager. Sets `session.dead` if the device does not survive it.
+
+    The capture is made inside `around()`: where everything that it points at is kept alive, what is dead cannot hide
+    what is frozen.
+    """
     started = time.perf_counter()
     try:
-        outcome, detail, finding = _compared(session, call)
+        outcome, detail, finding = _compared(session, call, around)
     except StepError as error:
         session.dead = session.is_dead(error)
         outcome, detail, finding = "died", headline(error), None
@@ -72,14 +78,14 @@ def lockstep(session: Session, call: Call) -> InStep:
     return InStep(result, finding)
 
 
-def _compared(session: Session, call: Call) -> _Judgement:
+def _compared(session: Session, call: Call, around: Around) -> _Judgement:
     held = Held(session.device)
     # Twice also where eager answers the same bit for bit: noise of an operator may be lost on the way to the answer.
     eager, again = run_eagerly(session, call, held), run_eagerly(session, call, held)
     if first_mismatch(eager.executed, again.executed) is not None:
         return "refused", "eager runs other operators the second time", None
     first = next(each for each in session.first_calls if each.key == call.key)
-    with observed(session, first) as graph:
+    with observed(session, first, around) as graph:
         stepped = run_stepped(session, call, held, graph)
         return _judged(session, call, held, graph, (eager, again, stepped))
 

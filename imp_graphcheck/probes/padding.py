@@ -19,8 +19,13 @@ from imp_graphcheck.target import Call
 FILLINGS = ("zeros", "what its front holds", "more than it holds anywhere")
 
 
-def padding(session: Session, answers: Answers) -> tuple[list[ProbeResult], list[Finding]]:
-    """Each input's padding filled with each filling, against the same replays without. `answers` are the captured arm's."""
+def padding(
+    session: Session, answers: Answers, *, eagerly: bool = False
+) -> tuple[list[ProbeResult], list[Finding]]:
+    """Each input's padding filled with each filling, against the same replays without. `answers` are the captured arm's.
+
+    `eagerly`: eager calls instead, and eager's answers, where the replays are wrong for another reason.
+    """
     names = dict.fromkeys(name for call in session.calls for name in session.program.padding(call))
     if not names:
         why = "the target names no padding: padding(call) would"
@@ -28,8 +33,15 @@ def padding(session: Session, answers: Answers) -> tuple[list[ProbeResult], list
     results, findings = [], []
     for name in names:
         for filling in FILLINGS:
-            arm = run_arm(session, answers, before=partial(_fill, session, name, filling))
+            arm = run_arm(
+                session,
+                answers,
+                answer=session.program.forward if eagerly else None,
+                before=partial(_fill, session, name, filling),
+            )
             told = f"padding of {name} filled with {filling}"
+            if eagerly:
+                told += "; eager calls, since the replays are wrong without it"
             beyond = _beyond_rounding(session, arm, answers)
             if beyond or arm.error is not None:
                 results.append(arm.result("padding", told))

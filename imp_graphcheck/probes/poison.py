@@ -37,7 +37,7 @@ def filled(session: Session, kept: Answers, sites: Sequence[DeadSite], fill: int
     Afterwards the memory holds what it held before, unless the device died.
     """
     storages = {site: [_bytes(storage) for storage in site.storages] for site in sites}
-    with _holding(session, [view for views in storages.values() for view in views], fill):
+    with holding(session, [view for views in storages.values() for view in views], fill):
         arm = run_arm(session, kept)
         written = [
             site
@@ -66,7 +66,8 @@ def _bytes(storage: UntypedStorage) -> torch.Tensor:
 
 
 @contextmanager
-def _holding(session: Session, views: list[torch.Tensor], fill: int) -> Iterator[None]:
+def holding(session: Session, views: list[torch.Tensor], fill: int) -> Iterator[None]:
+    """`fill` in the memory of `views` (bytes); afterwards what it held before, unless the device died."""
     saved = [session.device.host_copy(view) if view.device.type != "cpu" else view.clone() for view in views]
     for view in views:
         view.fill_(fill)

@@ -1,13 +1,14 @@
 """One call run eagerly, and from a graph node by node, with a fingerprint of what every operator wrote."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 
 import torch
 
 from imp_engine.graph import CapturedGraph
 from imp_graphcheck.capture.answer import poison_captured
+from imp_graphcheck.capture.captured_stages import Around
 from imp_graphcheck.capture.outputs import HostOutput, tensors_of, to_host
 from imp_graphcheck.capture.reading import read as read_graph
 from imp_graphcheck.capture.session import Session
@@ -91,8 +92,8 @@ def run_eagerly(session: Session, call: Call, held: Held, look: LookAt | None = 
 
 
 @contextmanager
-def observed(session: Session, first: Call) -> Iterator[Observed]:
-    """A capture of `first`, as the graph of its key was captured. It is dropped afterwards."""
+def observed(session: Session, first: Call, around: Around = nullcontext) -> Iterator[Observed]:
+    """A capture of `first`, inside `around()`, as the graph of its key was captured. It is dropped afterwards."""
     session.restore()
     session.program.prepare(first)
     log = OpLog(session.device, in_capture=True)
@@ -102,7 +103,8 @@ def observed(session: Session, first: Call) -> Iterator[Observed]:
         with log:
             return session.program.forward(first)
 
-    captured = session.program.runner.capture_unfiled(first.key, forward)  # type: ignore[arg-type]
+    with around():
+        captured = session.program.runner.capture_unfiled(first.key, forward)  # type: ignore[arg-type]
     session.device.synchronize()
     session.program.between(first)
     try:

@@ -30,12 +30,14 @@ def run_probes(session: Session, answers: Answers) -> None:
             if name in _AGAINST_REPLAYS:
                 results, findings = _AGAINST_REPLAYS[name](session, base.answers)
             else:
-                results, findings = _AGAINST_EAGER[name](session, answers)
+                # A graph that is read needs to know whose memory it points at.
+                with session.device.recording():
+                    results, findings = _AGAINST_EAGER[name](session, answers)
             session.find(*findings)
             run = session.recorder.run
             session.recorder.update(probes=(*run.probes, *results), findings=tuple(session.findings))
             notes.detail = "; ".join(f"{result.intervention}: {result.outcome}" for result in results)
-            if findings:
+            if any(finding.severity != "note" for finding in findings):
                 notes.status = "failed"
         if session.dead:
             raise StageError(f"{name}: the device did not survive it")

@@ -11,13 +11,19 @@ from imp_graphcheck.capture.launch import run_capture
 from imp_graphcheck.capture.settings import CaptureSettings
 from imp_graphcheck.capture.warm import warm_trials
 from imp_graphcheck.child.template import Template
+from imp_graphcheck.faults.audit_pairs import AUDIT_PAIRS
+from imp_graphcheck.record.audit import Audit
 from imp_graphcheck.record.finding import Finding
 from imp_graphcheck.record.matrix import Matrix, MatrixRow
 from imp_graphcheck.record.run import Run
 from imp_graphcheck.record.site import Site
+from imp_graphcheck.selftest.audits import CODE, judged_audit
 from imp_graphcheck.selftest.cases import Case, cases
+from imp_graphcheck.selftest.shared_runs import SharedRuns
 
 OnRow = Callable[[MatrixRow], None]
+TwinKey = tuple[str, int, str]
+"""A twin, and how it is run: several faults share one."""
 
 
 def run_selftest(device: str, *, jobs: int, only: str | None, on_row: OnRow) -> Matrix:
@@ -25,7 +31,11 @@ def run_selftest(device: str, *, jobs: int, only: str | None, on_row: OnRow) -> 
     chosen = [
         case for case in cases() if only is None or case.code.startswith(only) or case.fault.startswith(only)
     ]
-    twins: dict[TwinKey, Run] = {}
+    pairs = [
+        pair for pair in AUDIT_PAIRS if only is None or CODE.startswith(only) or pair.fault.startswith(only)
+    ]
+    twins: SharedRuns[TwinKey, Run] = SharedRuns()
+    audited_twins: SharedRuns[str, Audit] = SharedRuns()
     rows: dict[int, MatrixRow] = {}
     environment: dict[str, str] = {}
     with (
@@ -33,10 +43,9 @@ def run_selftest(device: str, *, jobs: int, only: str | None, on_row: OnRow) -> 
         warm_trials(device) as template,
         ThreadPoolExecutor(jobs) as pool,
     ):
-        futures = {
-            pool.submit(_judged, case, device, folder, twins, template): number
-            for number, case in enumerate(chosen)
-        }
+        judged = [pool.submit(_judged, case, device, folder, twins, template) for case in chosen]
+        judged += [pool.submit(judged_audit, pair, device, folder, audited_twins, template) for pair in pairs]
+        futures = {future: number for number, future in enumerate(judged)}
         for future in as_completed(futures):
             row, facts = future.result()
             rows[futures[future]] = row
@@ -50,18 +59,13 @@ def run_selftest(device: str, *, jobs: int, only: str | None, on_row: OnRow) -> 
     )
 
 
-TwinKey = tuple[str, int, str]
-"""A twin, and how it is run: several faults share one."""
-
-
 def _judged(
-    case: Case, device: str, folder: str, twins: dict[TwinKey, Run], template: Template | None
+    case: Case, device: str, folder: str, twins: SharedRuns[TwinKey, Run], template: Template | None
 ) -> tuple[MatrixRow, dict[str, str]]:
     started = time.monotonic()
     fault = _run(case.fault_model, case.fault_option, device, folder, case, template)
     key = (case.twin_model, case.reps, case.probe)
-    twin = twins.get(key) or _run(case.twin_model, None, device, folder, case, template)
-    twins[key] = twin
+    twin = twins.of(key, lambda: _run(case.twin_model, None, device, folder, case, template))
     on_sim = fault.target.device == "sim"
     found = [finding for finding in fault.findings if finding.code in (case.code, *case.also)]
     may_be_silent = case.cuda_only if on_sim else case.sim_only

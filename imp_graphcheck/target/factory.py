@@ -3,7 +3,8 @@
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -59,19 +60,23 @@ class FactoryProgram:
         prewarm = getattr(self._target, "prewarm", None)
         if prewarm is None:
             return "the target has no prewarm()"
-        self._runner.on_capture_stream(prewarm)
+        with _exits_told():
+            self._runner.on_capture_stream(prewarm)
         return "prewarm() on the capture stream"
 
     def prepare(self, call: Call) -> None:
-        self._target.prepare(call.payload)
+        with _exits_told():
+            self._target.prepare(call.payload)
 
     def forward(self, call: Call) -> Output:
-        return self._target.forward(call.payload)
+        with _exits_told():
+            return self._target.forward(call.payload)
 
     def between(self, call: Call) -> None:
         between = getattr(self._target, "between", None)
         if between is not None:
-            between(call.payload)
+            with _exits_told():
+                between(call.payload)
 
     def state(self) -> Mapping[str, torch.Tensor]:
         state = getattr(self._target, "state", None)
@@ -100,7 +105,8 @@ class FactoryProgram:
 
     def _made(self, factory: Callable[[], Any]) -> Target:
         try:
-            target = factory()
+            with _exits_told():
+                target = factory()
         except Exception as error:
             raise _rejected(self.spec, "the factory", error) from error
         missing = [name for name in _REQUIRED if not callable(getattr(target, name, None))]
@@ -113,7 +119,8 @@ class FactoryProgram:
 
     def _ask(self, verb: str, *arguments: Any) -> Any:
         try:
-            return getattr(self._target, verb)(*arguments)
+            with _exits_told():
+                return getattr(self._target, verb)(*arguments)
         except Exception as error:
             raise _rejected(self.spec, f"{verb}()", error) from error
 
@@ -150,6 +157,21 @@ class FactoryProgram:
         return key
 
 
+class ProgramExitError(RuntimeError):
+    """The program under test called `sys.exit`, which would end this process without a word."""
+
+
+@contextmanager
+def _exits_told() -> Iterator[None]:
+    """`sys.exit` of the program becomes an error of it, with the line that called it."""
+    try:
+        yield
+    except SystemExit as error:
+        raise ProgramExitError(f"the program called sys.exit({error.code!r})").with_traceback(
+            error.__traceback__
+        ) from error
+
+
 def _globals(module: ModuleType) -> dict[str, Any]:
     return {name: value for name, value in list(vars(module).items()) if name[:2] != "__"}
 
@@ -171,7 +193,8 @@ def _module(spec: str, place: str) -> ModuleType:
     try:
         if not place.endswith(".py"):
             sys.path.insert(0, str(Path.cwd()))
-            return importlib.import_module(place)
+            with _exits_told():
+                return importlib.import_module(place)
         path = Path(place).resolve()
         sys.path.insert(0, str(path.parent))
         loader = importlib.util.spec_from_file_location(path.stem, path)
@@ -179,7 +202,8 @@ def _module(spec: str, place: str) -> ModuleType:
             raise ImportError(f"{place} cannot be loaded as Python")
         module = importlib.util.module_from_spec(loader)
         sys.modules[path.stem] = module
-        loader.loader.exec_module(module)
+        with _exits_told():
+            loader.loader.exec_module(module)
     except Exception as error:
         raise _rejected(spec, "importing it", error) from error
     return module

@@ -66,3 +66,34 @@ def test_the_allocators_of_torch_relax_the_mode() -> None:
 def test_events_are_made_at_the_capture_and_meant_to_be() -> None:
     assert judge(CALLS["cudaEventCreateWithFlags"], "handle").fate == "harmless"
     assert judge(CALLS["cudaStreamCreate"], "handle").fate == "capture only"
+
+
+@pytest.mark.parametrize("name", ["cudaMemcpy", "cudaMemset", "cuMemcpyDtoD"])
+def test_what_goes_through_the_legacy_stream_minds_the_stream_and_not_the_mode(name: str) -> None:
+    call = CALLS[name]
+    assert refusals(call) == dict.fromkeys(MODES, "906 cudaErrorStreamCaptureImplicit")
+    assert refusals(call, blocking=False) == {}
+    for mode in MODES:
+        assert judge(call, "d2d", mode=mode).fate == "forbidden"
+        let_pass = judge(call, "d2d", mode=mode, blocking=False)
+        assert (let_pass.fate, let_pass.reason) == (
+            "capture only",
+            "the captured stream does not wait for the legacy one: it happens at the capture, and at no replay",
+        )
+
+
+def test_elapsed_times_are_asked_about_work_that_is_not_captured() -> None:
+    call = CALLS["cudaEventElapsedTime"]
+    assert set(refusals(call).values()) == {"907 cudaErrorCapturedEvent"}
+    assert refusals(call, captured_work=False) == refusals(call, captured_work=False, other_thread=True) == {}
+
+
+def test_modules_are_loaded_lazily_and_address_space_is_nobodys() -> None:
+    for name, kind, code in (
+        ("cuModuleLoadData", "handle", "GC104"),
+        ("cublasLtCreate", "handle", "GC104"),
+        ("cuMemAddressReserve", "alloc", "GC103"),
+    ):
+        found = judge(CALLS[name], kind)  # type: ignore[arg-type]
+        assert (found.fate, found.code, found.modes) == ("capture only", code, {})
+    assert judge(CALLS["cublasCreate"], "handle").fate == "forbidden"

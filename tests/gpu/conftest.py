@@ -1,14 +1,23 @@
 """What the tests on a real card share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import torch
 
+from imp_graphcheck.capture.warm import warm_trials
+from imp_graphcheck.child.template import Template
 from imp_graphcheck.device.cuda.device import CudaDevice
 
 Capture = Callable[..., tuple[Any, Any]]
+
+
+@pytest.fixture(scope="session")
+def template() -> Iterator[Template]:
+    """Child processes are forked from it: most of what they take is spent on imports."""
+    with warm_trials("cuda") as found:
+        yield found
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import torch
 
 from imp_graphcheck.capture.launch import run_capture
 from imp_graphcheck.capture.settings import CaptureSettings
+from imp_graphcheck.child.template import Template
 from imp_graphcheck.device.cuda.device import CudaDevice
 from imp_graphcheck.device.op_trace import OpTrace
 from imp_graphcheck.device.place import place_of
@@ -25,7 +26,7 @@ BAKED = [name for name in ENGINE_FAULTS if name.startswith("baked-")]
 
 
 @pytest.fixture
-def run(device: CudaDevice, tmp_path: Path) -> Callable[..., Run]:
+def run(device: CudaDevice, template: Template, tmp_path: Path) -> Callable[..., Run]:
     """`run(model)` checks it in a child process, as a user would."""
     pytest.importorskip("cuda.bindings.driver", reason="cuda-bindings is not installed")
 
@@ -40,7 +41,7 @@ def run(device: CudaDevice, tmp_path: Path) -> Callable[..., Run]:
             output=str(tmp_path),
             command=("imp-graphcheck", "capture"),
         )
-        return run_capture(settings, on_event=lambda event: None).run
+        return run_capture(settings, on_event=lambda event: None, template=template).run
 
     return checked
 

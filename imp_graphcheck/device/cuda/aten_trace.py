@@ -17,7 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from imp_graphcheck.apis.torch_manners import TORCH_COPIES
 from imp_graphcheck.device.cuda.error_codes import BY_NUMBER
 from imp_graphcheck.device.host_content import host_content
-from imp_graphcheck.device.stack import RawStack, take_stack
+from imp_graphcheck.device.stack import RawStack, belongs_to_program, take_stack
 from imp_graphcheck.device.traced_call import CallRecording, TracedCall
 
 TRACED_BY = "torch's operators and its warnings of waits (cupti-python is not there)"
@@ -55,6 +55,7 @@ class AtenTrace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._module = module
         self._stream_number = stream_number
         self._accounted = threading.local()
+        """The place of the last wait that an operator stands for. Torch warns of it once the operator has returned."""
 
     @contextmanager
     def active(self) -> Iterator[CallRecording]:
@@ -80,7 +81,9 @@ class AtenTrace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         made = self._calls_of(func._schema.name, args, kwargs or {})
         if not made:
             return func(*args, **(kwargs or {}))
-        self._accounted.waits = any(name == "cudaStreamSynchronize" for name, _ in made)
+        stack = take_stack(2)
+        if any(name == "cudaStreamSynchronize" for name, _ in made):
+            self._accounted.place = _innermost(stack)
         error: Exception | None = None
         try:
             return func(*args, **(kwargs or {}))
@@ -88,8 +91,7 @@ class AtenTrace(TorchDispatchMode):  # type: ignore[no-untyped-call]
             error = raised
             raise
         finally:
-            self._accounted.waits = False
-            self._tell(made, error, str(func), take_stack(2))
+            self._tell(made, error, str(func), stack)
             del error
 
     def _tell(
@@ -183,9 +185,12 @@ class AtenTrace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         def show(message: Warning | str, *rest: Any, **options: Any) -> None:
             if _WARNING not in str(message):
                 shown(message, *rest, **options)
-            elif not getattr(self._accounted, "waits", False):
-                # Between the warning and us is one frame of Python's own.
-                self._add("cudaStreamSynchronize", detail="torch warns of it", stack=take_stack(3))
+                return
+            # Between the warning and us is one frame of Python's own.
+            stack = take_stack(3)
+            accounted, self._accounted.place = getattr(self._accounted, "place", None), None
+            if accounted is None or accounted != _innermost(stack):
+                self._add("cudaStreamSynchronize", detail="torch warns of it", stack=stack)
 
         warnings.showwarning = show
 
@@ -233,3 +238,15 @@ class AtenTrace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if events:
             facts["event"] = id(events[0])
         return facts
+
+
+def _innermost(stack: RawStack) -> tuple[int, int] | None:
+    """The instruction of the program that a stack ends at."""
+    if not stack:
+        return None
+    at = (
+        (id(code), instruction)
+        for code, instruction in zip(*stack, strict=True)
+        if belongs_to_program(code.co_filename)
+    )
+    return next(at, None)

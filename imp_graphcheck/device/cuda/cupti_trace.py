@@ -82,18 +82,19 @@ class CuptiTrace:
         """Called before and after each call, in the thread that makes it. The driver's calls below the runtime's count with it."""
         try:
             depth = getattr(self._depth, "calls", 0)
-            if int(data.callback_site) == _ENTER:
+            told = _CallbackData.from_address(int(data.ptr))
+            if told.callback_site == _ENTER:
                 self._depth.calls = depth + 1
                 return
             # The trace may have begun in the middle of a call.
             self._depth.calls = max(depth - 1, 0)
             if depth == 1:
-                self._note(self._traced[int(domain), int(number)], data)
+                self._note(self._traced[int(domain), int(number)], told)
         except Exception as error:  # noqa: BLE001 - nobody above it is ours: it goes into the record
             self._trouble(f"a traced call could not be read: {_line(error)}")
 
-    def _note(self, traced: _Traced, data: Any) -> None:
-        arguments, result = int(data.function_params), _result(int(data.function_return_value))
+    def _note(self, traced: _Traced, told: "_CallbackData") -> None:
+        arguments, result = told.function_params, _result(told.function_return_value or 0)
         if traced.call is None:
             stream = _argument(arguments, 1 if traced.name.endswith("GraphLaunch") else 0)
             found = TracedCall(
@@ -198,6 +199,17 @@ class CuptiTrace:
             self.recording.notes = (*self.recording.notes, text)
 
 
+class _CallbackData(ctypes.Structure):
+    """The head of CUpti_CallbackData (cupti_callbacks.h). The class of cupti-python leaves `function_params` out."""
+
+    _fields_ = (
+        ("callback_site", ctypes.c_int),
+        ("function_name", ctypes.c_void_p),
+        ("function_params", ctypes.c_void_p),
+        ("function_return_value", ctypes.c_void_p),
+    )
+
+
 class _Captures:
     """Which streams take part in a capture, told by the calls themselves."""
 
@@ -236,8 +248,8 @@ class _Captures:
 
 def _ids_by_domain(cupti: Any) -> list[tuple[int, Any]]:
     return [
-        (cupti.CallbackDomain.RUNTIME_API, cupti.RuntimeApiTraceCbid),
-        (cupti.CallbackDomain.DRIVER_API, cupti.DriverApiTraceCbid),
+        (cupti.CallbackDomain.RUNTIME_API, cupti.runtime_api_trace_cbid),
+        (cupti.CallbackDomain.DRIVER_API, cupti.driver_api_trace_cbid),
     ]
 
 

@@ -2,11 +2,10 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from imp_graphcheck.apis import CALLS
-from imp_graphcheck.record.audit import AuditSite, SourceTree
+from imp_graphcheck.record.audit import SourceTree
 from imp_graphcheck.source.cpp.entries import capturing, find_entry, prewarm_roots
 from imp_graphcheck.source.cpp.index import Index
 from imp_graphcheck.source.cpp.macros import expansions_of
@@ -14,15 +13,7 @@ from imp_graphcheck.source.cpp.reach import Walk
 from imp_graphcheck.source.cpp.report import Report
 from imp_graphcheck.source.cpp.resolve import Resolver
 from imp_graphcheck.source.cpp.tree import OnProgress, read_tree
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceAudit:
-    """What reading found."""
-
-    sites: tuple[AuditSite, ...]
-    tree: SourceTree
-    notes: tuple[str, ...] = ()
+from imp_graphcheck.source.source_audit import SourceAudit
 
 
 def audit_cpp(
@@ -40,7 +31,7 @@ def audit_cpp(
     """
     started = time.monotonic()
     read = read_tree(directory, jobs, on_progress)
-    index = Index(read.files)
+    index = Index(read.files, read.macros)
     resolver = Resolver(index, expansions_of(read.macros, frozenset(CALLS)))
     walk = Walk(index, resolver)
     roots = [number for name in entries for number in find_entry(index, name)]

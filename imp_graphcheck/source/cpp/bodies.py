@@ -98,8 +98,17 @@ class Bodies:
                 made = self._expressions.made(inner) if inner is not None else ""
                 if made:
                     self._facts.assigned.append(Assigned(self._function.scope, name.split("::")[-1], made))
-            arity = sum(value.named_child_count for value in values)
-            self._add(Call("construct", name, line_of(child), arity=arity, scope=("(field)",)))
+            given = tuple(each for value in values for each in self._values(value))
+            self._add(
+                Call(
+                    "construct",
+                    name,
+                    line_of(child),
+                    arity=len(given),
+                    scope=("(field)",),
+                    values=given,
+                )
+            )
 
     def walk(self, node: Node) -> None:
         """Everything that runs when `node` runs."""
@@ -302,7 +311,16 @@ class Bodies:
             self._function.reads_environment = True
         if name in MAKERS:
             made = first_argument(templates)
-            self._add(Call("construct", made, line_of(node), scope=("(new)",), arity=len(arguments)))
+            self._add(
+                Call(
+                    "construct",
+                    made,
+                    line_of(node),
+                    scope=("(new)",),
+                    arity=len(arguments),
+                    values=call.values,
+                )
+            )
         if call.receiver is not None and name in _CHANGING:
             self._changed(callee.child_by_field_name("argument"))
         before = self._guards
@@ -355,7 +373,9 @@ class Bodies:
         name = self._expressions.text(node)
         if name in self._macros:
             self._add(Call("macro", name, line_of(node), arity=-1))
-        elif self._function is not None and name not in self._function.locals:
+        elif self._function is not None and (
+            name not in self._function.locals or name in self._function.lambdas
+        ):
             self._add(
                 Call(
                     "mention",
@@ -374,9 +394,16 @@ class Bodies:
         kind = node.child_by_field_name("type")
         arguments = node.child_by_field_name("arguments")
         if kind is not None:
-            arity = arguments.named_child_count if arguments is not None else 0
+            values = self._values(arguments)
             self._add(
-                Call("construct", self._expressions.text(kind), line_of(node), scope=("(new)",), arity=arity)
+                Call(
+                    "construct",
+                    self._expressions.text(kind),
+                    line_of(node),
+                    scope=("(new)",),
+                    arity=len(values),
+                    values=values,
+                )
             )
         if arguments is not None:
             self.walk(arguments)
@@ -396,8 +423,16 @@ class Bodies:
     def _compound_literal(self, node: Node) -> None:
         kind, value = node.child_by_field_name("type"), node.child_by_field_name("value")
         if kind is not None:
-            arity = value.named_child_count if value is not None else 0
-            self._add(Call("construct", self._expressions.text(kind), line_of(node), arity=arity))
+            values = self._values(value)
+            self._add(
+                Call(
+                    "construct",
+                    self._expressions.text(kind),
+                    line_of(node),
+                    arity=len(values),
+                    values=values,
+                )
+            )
         if value is not None:
             self.walk(value)
 
@@ -412,7 +447,7 @@ class Bodies:
             self._on_class(kind, (*self._function.scope, self._function.name))
         type_text = self._expressions.text(kind)
         words = self._expressions.source[node.start_byte : kind.start_byte]
-        is_static = b"static" in words and b"constexpr" not in words
+        is_static = (b"static" in words or b"thread_local" in words) and b"constexpr" not in words
         for declarator in node.children_by_field_name("declarator"):
             target, value = declarator, None
             if declarator.type == "init_declarator":
@@ -514,10 +549,33 @@ class Bodies:
         known = self._function.locals.get(variable)
         if known is not None and "getenv" in self._expressions.words(right):
             known.text += " " + self._expressions.words(right)
+        if right.type == "initializer_list":
+            values = self._values(right)
+            self._add(
+                Call(
+                    "construct",
+                    "",
+                    line_of(node),
+                    receiver=self._expressions.expression(left),
+                    arity=len(values),
+                    values=values,
+                )
+            )
         if right.type == "identifier":
             self._identifier(right)
         else:
             self.walk(right)
+
+    def _return(self, node: Node) -> None:
+        """`return {a, b};` makes what the function returns."""
+        assert self._function is not None
+        for child in node.named_children:
+            if child.type == "initializer_list" and self._function.returns:
+                values = self._values(child)
+                self._add(
+                    Call("construct", self._function.returns, line_of(node), arity=len(values), values=values)
+                )
+            self.walk(child)
 
     def _changed(self, node: Node | None) -> None:
         """Note that the variable at the root of `node` gets another value, or what it leads to does."""
@@ -579,6 +637,7 @@ _HANDLERS = {
     "delete_expression": Bodies._delete,
     "compound_literal_expression": Bodies._compound_literal,
     "declaration": Bodies._local,
+    "return_statement": Bodies._return,
     "for_range_loop": Bodies._for_each,
     "assignment_expression": Bodies._assign,
     "update_expression": Bodies._update,

@@ -15,6 +15,7 @@ from imp_graphcheck.source.cpp.syntax import (
     is_pointer_to_function,
     line_of,
     path_of,
+    pointer_sign,
     template_arguments,
 )
 
@@ -69,6 +70,8 @@ class Declarations:
                 self._namespace(node, scope)
             case "class_specifier" | "struct_specifier" | "union_specifier":
                 self._class(node, scope)
+            case "enum_specifier":
+                self._enum(node)
             case "template_declaration":
                 self.outside(node, scope, is_template=True)
             case "declaration" | "field_declaration":
@@ -121,6 +124,11 @@ class Declarations:
         self.outside(body, _Scope((*scope.names, *words), is_class=True, is_file_local=scope.is_file_local))
         self._class_here = before
 
+    def _enum(self, node: Node) -> None:
+        name = node.child_by_field_name("name")
+        if name is not None:
+            self.facts.enums.append(path_of(self._expressions.text(name))[-1])
+
     def _variables(self, node: Node, scope: _Scope) -> None:
         kind = node.child_by_field_name("type")
         type_text = self._expressions.text(kind) if kind is not None else ""
@@ -144,7 +152,7 @@ class Declarations:
             if name is None:
                 continue
             local = Local(
-                type_text,
+                type_text + pointer_sign(target),
                 self._expressions.expression(value),
                 self._expressions.words(value) if value is not None else "",
             )
@@ -185,7 +193,11 @@ class Declarations:
         kind, name = node.child_by_field_name("type"), node.child_by_field_name("declarator")
         if kind is None:
             return
-        if kind.child_by_field_name("body") is not None:
+        if kind.type == "enum_specifier":
+            self._enum(kind)
+            if name is not None:
+                self.facts.enums.append(self._expressions.text(name))
+        elif kind.child_by_field_name("body") is not None:
             self._class(kind, scope)
         if name is not None and name.type == "type_identifier":
             inner = kind.child_by_field_name("name")

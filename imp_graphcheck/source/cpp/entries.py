@@ -1,12 +1,12 @@
 """The functions that an audit begins at, by the names that a user gives."""
 
-import difflib
 import re
 from collections.abc import Sequence
 
 from imp_graphcheck.errors import UsageError
 from imp_graphcheck.source.cpp.index import Index
 from imp_graphcheck.source.cpp.reach import Reached
+from imp_graphcheck.source.source_audit import no_such_entry
 
 _PREWARM = re.compile(
     r"pre_?warm|warm_?up|pre_?alloc|pre_?init|^_?init(ialize)?(_|$|[A-Z])|^reserve", re.IGNORECASE
@@ -31,11 +31,7 @@ def find_entry(index: Index, name: str) -> list[int]:
     ]
     if found:
         return found
-    near = difflib.get_close_matches(words[-1], index.by_name, n=3)
-    raise UsageError(
-        f"--entry {name}: no function of this name has a body in the tree.",
-        hint=f"did you mean {' or '.join(near)}?" if near else "name a function that is defined in the tree",
-    )
+    raise no_such_entry(name, words[-1], index.by_name)
 
 
 def prewarm_roots(index: Index, reached: Reached, names: Sequence[str]) -> list[int]:

@@ -5,12 +5,14 @@ import re
 from tree_sitter import Node
 
 from imp_graphcheck.source.cpp.facts import THIS, UNKNOWN, Expr, Parameter
+from imp_graphcheck.source.cpp.grammar import as_written
 from imp_graphcheck.source.cpp.syntax import declared_name, first_argument, path_of, pointer_sign
 
 CASTS = frozenset({"static_cast", "dynamic_cast", "reinterpret_cast", "const_cast", "static_pointer_cast"})
 MAKERS = frozenset({"make_unique", "make_shared", "make_intrusive"})
 _SPACE = re.compile(r"\s+")
 _LONGEST_WORDS = 160
+_MOST_VALUES = 6
 
 
 class Expressions:
@@ -21,7 +23,7 @@ class Expressions:
 
     def text(self, node: Node) -> str:
         """The words of the source, as they are."""
-        return self.source[node.start_byte : node.end_byte].decode("utf-8", "replace")
+        return as_written(self.source[node.start_byte : node.end_byte].decode("utf-8", "replace"))
 
     def words(self, node: Node | None) -> str:
         """The words of the source in one line, cut where they are many."""
@@ -98,6 +100,8 @@ class Expressions:
             case "compound_literal_expression":
                 kind = node.child_by_field_name("type")
                 return ("type", self.text(kind) if kind is not None else "")
+            case "number_literal" if self.text(node) == "0":
+                return UNKNOWN  # or a null pointer
             case "number_literal":
                 return ("type", "float" if re.search(r"[.]|\df$", self.text(node)) else "int")
             case "true" | "false":
@@ -130,7 +134,11 @@ class Expressions:
                 if arguments and arguments.named_child_count
                 else UNKNOWN
             )
-        return ("call", receiver, scope, name) if name else UNKNOWN
+        if not name:
+            return UNKNOWN
+        listed = node.child_by_field_name("arguments")
+        values = listed.named_children if listed is not None else []
+        return ("call", receiver, scope, name, tuple(self.expression(each) for each in values[:_MOST_VALUES]))
 
     def made(self, node: Node | None) -> str:
         """The class of the object that `node` makes; empty if it does not."""

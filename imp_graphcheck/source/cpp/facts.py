@@ -9,7 +9,7 @@ Expr = tuple[object, ...]
 """An expression as far as its type can be told, innermost first:
 
     ("this",)  ("name", scope, name)  ("field", Expr, name)  ("index", Expr)  ("deref", Expr)
-    ("call", Expr | None, scope, name)  ("type", text)  ("unknown",)
+    ("call", Expr | None, scope, name, arguments)  ("type", text)  ("unknown",)
 """
 
 UNKNOWN: Expr = ("unknown",)
@@ -176,6 +176,7 @@ class FileFacts:
     classes: list[Class] = field(default_factory=list)
     globals: dict[str, Local] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
+    enums: list[str] = field(default_factory=list)
     assigned: list[Assigned] = field(default_factory=list)
     mentioned: dict[str, int] = field(default_factory=dict)
     declared: dict[str, list[Method]] = field(default_factory=dict)

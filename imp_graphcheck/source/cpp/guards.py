@@ -2,36 +2,9 @@
 
 import re
 from collections.abc import Callable
-from typing import Literal
 
 from imp_graphcheck.source.cpp.facts import Guard
-
-GuardClass = Literal[
-    "none",
-    "other",
-    "first call",
-    "growth",
-    "environment",
-    "error",
-    "debug",
-    "not capturing",
-    "other platform",
-    "dead",
-]
-
-RANK: dict[GuardClass, int] = {
-    "none": 0,
-    "other": 0,
-    "first call": 1,
-    "growth": 1,
-    "environment": 2,
-    "error": 3,
-    "debug": 3,
-    "not capturing": 4,
-    "other platform": 5,
-    "dead": 6,
-}
-"""How far from certain a guard makes what it guards, when a captured region is run as usual."""
+from imp_graphcheck.source.guard_class import RANK, GuardClass
 
 _CAPTURING = re.compile(r"captur", re.IGNORECASE)
 _CAPTURED_NONE = re.compile(r"==\s*[\w:]*StatusNone|==\s*false|!=\s*[\w:]*StatusActive", re.IGNORECASE)

@@ -1,21 +1,30 @@
 """All files of a tree together: functions and classes by name, and the types of expressions."""
 
 import os
+import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from imp_graphcheck.source.cpp.facts import Assigned, Class, Expr, FileFacts, Function, Local, Method
-from imp_graphcheck.source.cpp.types import element_of, parse_type, pointed_at
+from imp_graphcheck.source.cpp.macros import handed_back
+from imp_graphcheck.source.cpp.preprocessor import Macro
+from imp_graphcheck.source.cpp.types import element_of, is_placeholder, parse_type, pointed_at
 
 _HEADERS = (".h", ".hpp", ".cuh", ".hh", ".hxx", ".inl", ".inc", ".ipp", ".tpp")
 _ELEMENTS = frozenset({"front", "back", "at", "value", "top", "operator[]"})
 _DEPTH = 8
+_WORD = re.compile(r"\w+")
+_TESTS = frozenset(
+    {"test", "tests", "unittest", "unittests", "gtest", "benchmark", "benchmarks", "example", "examples"}
+)
 
 
 class Index:
     """Functions are known by their number, classes by themselves."""
 
-    def __init__(self, files: Sequence[FileFacts]) -> None:
+    def __init__(self, files: Sequence[FileFacts], macros: Mapping[str, Sequence[Macro]] | None = None) -> None:
+        self._macros = macros or {}
+        self._made: frozenset[str] | None = None
         self.files = {facts.path: facts for facts in files}
         self.functions: list[Function] = []
         self.first: dict[str, int] = {}
@@ -23,6 +32,7 @@ class Index:
         self.by_name: dict[str, list[int]] = defaultdict(list)
         self.classes: dict[str, list[Class]] = defaultdict(list)
         self.aliases: dict[str, str] = {}
+        self.enums: set[str] = set()
         self.declared: dict[str, list[Method]] = defaultdict(list)
         self.mentioned: dict[str, str] = {}
         self._methods: dict[tuple[str, str], list[int]] = defaultdict(list)
@@ -49,6 +59,7 @@ class Index:
             for base in each.bases:
                 self._derived[parse_type(base).name].append(each)
         self.aliases |= facts.aliases
+        self.enums.update(facts.enums)
         for name, methods in facts.declared.items():
             self.declared[name].extend(methods)
         for name, local in facts.globals.items():
@@ -172,6 +183,29 @@ class Index:
             return []
         return self.classes_named(function.scope[-1:], function.scope[:-1])
 
+    def is_made(self, each: Class) -> bool:
+        """Whether the tree makes objects of this class, those of tests apart."""
+        if self._made is None:
+            self._made = frozenset(self._names_of_made())
+        return each.name in self._made
+
+    def _names_of_made(self) -> Iterator[str]:
+        for facts in self.files.values():
+            if is_test(facts.path):
+                continue
+            for function in facts.functions:
+                for call in function.calls:
+                    if call.kind == "construct":
+                        yield from _WORD.findall(call.name)
+                    elif call.template_arguments:
+                        yield from _WORD.findall(call.template_arguments)
+            variables = [local for each in facts.classes for local in each.fields.values()]
+            for local in (*variables, *facts.globals.values()):
+                if "*" not in local.type:
+                    yield from _WORD.findall(local.type)
+            for assigned in facts.assigned:
+                yield from _WORD.findall(assigned.type)
+
     def dynamic_types(self, name: str, near: tuple[str, ...]) -> list[Class]:
         """What was put into the variable or field `name`, where every assignment says so."""
         found: list[Class] = []
@@ -194,7 +228,7 @@ class Index:
         if kind == "name":
             return self._type_of_name(value, function, depth)
         if kind == "deref":
-            return pointed_at(self._inner(value[1], function, depth))
+            return self._followed(self._inner(value[1], function, depth), function)
         if kind == "index":
             return element_of(self._inner(value[1], function, depth))
         if kind == "field":
@@ -202,6 +236,15 @@ class Index:
         if kind == "call":
             return self._type_of_call(value, function, depth)
         return ""
+
+    def _followed(self, pointer: str, function: Function) -> str:
+        """What `->` leads to, where a class says so itself."""
+        if "*" not in pointer and not parse_type(pointer).is_smart_pointer:
+            for each in self.class_of(pointer, function.scope):
+                for here in self.bases_of(each):
+                    for method in here.methods.get("operator->", ()):
+                        return method.returns
+        return pointed_at(pointer)
 
     def _inner(self, value: object, function: Function, depth: int) -> str:
         return self.type_of(value, function, depth + 1) if isinstance(value, tuple) else ""
@@ -244,7 +287,8 @@ class Index:
         return ""
 
     def _type_of_call(self, value: Expr, function: Function, depth: int) -> str:
-        receiver, name = value[1], str(value[3])
+        receiver, name, arguments = value[1], str(value[3]), value[4]
+        assert isinstance(arguments, tuple)
         if isinstance(receiver, tuple):
             outer = self._inner(receiver, function, depth)
             kind = parse_type(outer)
@@ -257,20 +301,46 @@ class Index:
                     for method in here.methods.get(name, ()):
                         return method.returns
             return ""
-        for each in self.own_class(function):
+        scope = value[2]
+        owners = self.class_of("::".join(scope), function.scope) if scope else self.own_class(function)  # type: ignore[arg-type]
+        for each in owners:
             for here in self.bases_of(each):
                 for method in here.methods.get(name, ()):
                     return method.returns
         if self.class_of(name, function.scope):
             return name
+        given = self._handed_back(name, arguments)
+        if given is not None:
+            return self._inner(given, function, depth)
         types = {self.functions[number].returns for number in self.by_name.get(name, ())}
         types |= {method.returns for method in self.declared.get(name, ())}
         return types.pop() if len(types) == 1 else ""
+
+    def _handed_back(self, name: str, arguments: tuple[object, ...]) -> object:
+        """The argument that a template or a macro only checks and gives back; None if it does anything else."""
+        for number in self.by_name.get(name, ()):
+            called = self.functions[number]
+            returned = parse_type(called.returns).name
+            for position, parameter in enumerate(called.parameters):
+                its_type = parse_type(parameter.type).name
+                if called.is_template and position < len(arguments) and is_placeholder(its_type):
+                    if returned in (its_type, "auto", "decltype(auto)"):
+                        return arguments[position]
+        for macro in self._macros.get(name, ()):
+            given_back = handed_back(macro)
+            if given_back is not None and given_back < len(arguments):
+                return arguments[given_back]
+        return None
 
 
 def is_header(path: str) -> bool:
     """Whether other files include it."""
     return path.endswith(_HEADERS)
+
+
+def is_test(path: str) -> bool:
+    """Whether a file is there to test or to measure the others."""
+    return any(part in _TESTS for part in path.lower().replace("\\", "/").split("/")[:-1])
 
 
 def _ends_with(path: tuple[str, ...], end: tuple[str, ...]) -> bool:

@@ -84,6 +84,18 @@ def _given(name: str, given: Mapping[str, str]) -> str:
     return given.get(name, name)
 
 
+def handed_back(macro: Macro) -> int | None:
+    """The position of the argument that a macro gives back after it has looked at it: `(p)`, or `check(#p, (p))`."""
+    if not macro.parameters or ";" in macro.body or "{" in macro.body:
+        return None
+    body = re.sub(r"#\s*\w+", "", macro.body)
+    used = [name for name in macro.parameters if re.search(rf"\b{re.escape(name)}\b", body)]
+    if len(used) != 1 or re.search(rf"\b{re.escape(used[0])}\s*(?:\.|->|\[|\()", body):
+        return None
+    is_last = re.search(rf"\(?\b{re.escape(used[0])}\b\s*[\s)]*$", body) is not None
+    return macro.parameters.index(used[0]) if is_last else None
+
+
 def dropping(macros: Mapping[str, list[Macro]]) -> frozenset[str]:
     """Macros that in some builds do nothing with what they are given."""
     found = set()

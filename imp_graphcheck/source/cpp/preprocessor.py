@@ -8,6 +8,9 @@ import re
 from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from imp_graphcheck.source.cpp.grammar import readable
+from imp_graphcheck.source.cpp.unseen import without_unseen
+
 _NOT_CODE = re.compile(
     r'//(?:[^\n\\]|\\\n|\\.)*|/\*.*?(?:\*/|\Z)|R"([^()\\\s]{0,16})\(.*?\)\1"|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'',
     re.DOTALL,
@@ -18,9 +21,9 @@ _INCLUDE = re.compile(r'[ \t]*["<]([^">]+)[">]')
 _WORD = re.compile(r"\w+")
 
 _QUALIFIER = re.compile(
-    r"(?:\s|__attribute__\s*\(\(.*?\)\)|__declspec\s*\([^()]*(?:\([^()]*\))?\)|\[\[.*?\]\]|extern\s*\"C\"|\binline\b"
+    r"(?:\s|\#[ \t]*pragma[^\n]*|_Pragma\s*\([^()]*\)|__attribute__\s*\(\(.*?\)\)|__declspec\s*\([^()]*(?:\([^()]*\))?\)|\[\[.*?\]\]|extern\s*\"C\"|\binline\b"
     r"|\bstatic\b|\bconstexpr\b|\bnoexcept\b|\bextern\b|__inline__|__forceinline__|__inline\b|__forceinline\b|__host__"
-    r"|__device__|__global__|__noinline__|__restrict__|__restrict\b|__always_inline\b|__launch_bounds__\s*\([^()]*\))*"
+    r"|__device__|__global__|__noinline__|__restrict__|__restrict\b|\brestrict\b|__always_inline\b|__launch_bounds__\s*\([^()]*\))*"
 )
 
 
@@ -85,10 +88,15 @@ def _blank_comment(match: re.Match[str]) -> str:
 
 
 def clean(
-    text: str, file: str, substitutes: Mapping[str, str] | None = None, statements: Container[str] = ()
+    text: str,
+    file: str,
+    substitutes: Mapping[str, str] | None = None,
+    statements: Container[str] = (),
+    known: Container[str] | None = None,
 ) -> Cleaned:
     """`text`, ready to be parsed. `substitutes` are macros that stand where no expression may: see `substitutes_of`,
-    `statements` those after which a semicolon is put: see `statements_of`.
+    `statements` those after which a semicolon is put: see `statements_of`. `known` are all that the tree defines; without
+    them nothing is done about the others.
     """
     lines = without_comments(text.replace("\r\n", "\n")).split("\n")
     macros: list[Macro] = []
@@ -128,9 +136,12 @@ def clean(
     conditions = _apply(groups, lines)
     if substitutes:
         _substitute(lines, substitutes)
-    if statements:
-        _end_statements(lines, statements)
-    return Cleaned("\n".join(lines), macros, includes, conditions)
+    if statements or known is not None:
+        _end_statements(lines, statements, known)
+    cleaned = "\n".join(lines)
+    if known is not None:
+        cleaned = without_unseen(cleaned, known)
+    return Cleaned(readable(cleaned), macros, includes, conditions)
 
 
 def _directives(lines: list[str]) -> Iterator[tuple[int, int, str, str]]:
@@ -268,19 +279,35 @@ def _stands_for_braces(body: str) -> bool:
     return re.fullmatch(r"(?:\s*(?:inline\s+)?namespace(?:\s+[\w:]+)?\s*\{|\s*\})+\s*", body) is not None
 
 
-_ALONE = re.compile(r"^\s*(\w+)\s*\(.*\)\s*$")
+_ALONE = re.compile(r"^\s*(\w+)\s*(?:\(.*\))?\s*$")
+_CAPITALS = re.compile(r"[A-Z][A-Z0-9_]{3,}")
 _GOES_ON = re.compile(r"^\s*([;{.,)?:<>=&|*/%+-]|$)")
+_IS_OVER = re.compile(r"[;{}:]\s*$")
 
 
-def _end_statements(lines: list[str], statements: Container[str]) -> None:
+def _end_statements(lines: list[str], statements: Container[str], known: Container[str] | None) -> None:
     """Put a semicolon after a line that is nothing but the use of a macro, if what follows does not go on with it."""
+    before = ""
     for number, line in enumerate(lines):
-        found = _ALONE.match(line) if "(" in line else None
-        if found is None or found.group(1) not in statements:
-            continue
-        following = next((each for each in lines[number + 1 : number + 4] if each.strip()), "}")
-        if not _GOES_ON.match(following) and line.count("(") == line.count(")"):
-            lines[number] = line + ";"
+        found = _ALONE.match(line)
+        has_arguments = "(" in line
+        if found is not None and (
+            (has_arguments and found.group(1) in statements) or _is_unseen(found.group(1), before, known)
+        ):
+            following = next((each for each in lines[number + 1 : number + 4] if each.strip()), "}")
+            if not has_arguments and following.lstrip().startswith("}"):
+                following = ","  # the last of an enum
+            if not _GOES_ON.match(following) and line.count("(") == line.count(")"):
+                lines[number] = line = line + ";"
+        if line.strip():
+            before = line
+
+
+def _is_unseen(name: str, before: str, known: Container[str] | None) -> bool:
+    """Whether this is a macro of a header that is not there, used as a statement of its own."""
+    if known is None or name in known or not _CAPITALS.fullmatch(name):
+        return False
+    return not before or _IS_OVER.search(before) is not None
 
 
 def _substitute(lines: list[str], substitutes: Mapping[str, str]) -> None:

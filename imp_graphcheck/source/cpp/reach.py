@@ -3,16 +3,19 @@
 import heapq
 import itertools
 import re
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 from imp_graphcheck.source.cpp.facts import Call, Change, Function, Guard
-from imp_graphcheck.source.cpp.guards import RANK, GuardClass, classify, unset_means
+from imp_graphcheck.source.cpp.guards import classify, unset_means
 from imp_graphcheck.source.cpp.index import Index
 from imp_graphcheck.source.cpp.resolve import Edge, Resolver
+from imp_graphcheck.source.guard_class import RANK, GuardClass
 
 _POINTER_CANDIDATES = 12
 _SMALL_FUNCTION = 25
+_MOST_CHOICES = 8
+_MOST_BELOW = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,9 @@ class Walk:
         self._stop: frozenset[int] = frozenset()
         self._cost: Callable[[Way], tuple[int, ...]] = lambda way: way.cost
         self._environment: dict[tuple[int, str], bool | None] = {}
+        self._below: dict[int, frozenset[int]] = {}
+        self._of_guard: dict[tuple[int, int], Condition] = {}
+        self._of_inner: dict[tuple[int, Guard], Condition] = {}
 
     def from_entries(
         self, entries: Sequence[int], *, stop: Collection[int] = (), always: bool = False
@@ -106,11 +112,55 @@ class Walk:
             for each in unknown:
                 call = Call("pointer", each.name, each.line, arity=each.arity)
                 pointers.setdefault((each.name, each.arity), (number, call))
+            for after, target in self._whichever(way, number, edges):
+                if target not in reached.ways:
+                    heapq.heappush(waiting, (self._cost(after), next(order), target, after))
             for edge in edges:
                 reached.callers.setdefault(edge.target, []).append((number, edge))
                 if edge.target not in reached.ways:
                     after = self._after(way, number, edge)
                     heapq.heappush(waiting, (self._cost(after), next(order), edge.target, after))
+
+    def _whichever(self, way: Way, number: int, edges: Sequence[Edge]) -> Iterator[tuple[Way, int]]:
+        """Where a call gets to in any case, though nobody knows which of its candidates is meant."""
+        choices: dict[int, list[Edge]] = {}
+        for edge in edges:
+            if edge.is_choice:
+                choices.setdefault(id(edge.call), []).append(edge)
+        for group in choices.values():
+            if len(group) > _MOST_CHOICES:
+                continue
+            common = frozenset.intersection(*(self._surely_below(edge.target) for edge in group))
+            if not common:
+                continue
+            first = self._after(way, number, replace(group[0], is_certain=True))
+            waiting = [(first, group[0].target)]
+            seen = {group[0].target}
+            while waiting:
+                here, function = waiting.pop(0)
+                for edge in self._resolver.edges(function)[0]:
+                    if edge.is_certain and edge.target not in seen and len(seen) <= _MOST_BELOW:
+                        seen.add(edge.target)
+                        after = self._after(here, function, edge)
+                        waiting.append((after, edge.target))
+                        if edge.target in common:
+                            yield after, edge.target
+
+    def _surely_below(self, number: int) -> frozenset[int]:
+        """Functions that this one leads to by certain edges, the nearest ones."""
+        known = self._below.get(number)
+        if known is None:
+            seen, waiting = {number}, [number]
+            while waiting and len(seen) <= _MOST_BELOW:
+                here = waiting.pop(0)
+                if self._index.functions[here].is_device:
+                    continue
+                for edge in self._resolver.edges(here)[0]:
+                    if edge.is_certain and edge.target not in seen:
+                        seen.add(edge.target)
+                        waiting.append(edge.target)
+            known = self._below[number] = frozenset(seen)
+        return known
 
     def _after(self, way: Way, number: int, edge: Edge) -> Way:
         conditions = [*self.conditions(number, edge.call), *self.around(edge.target)]
@@ -185,13 +235,22 @@ class Walk:
         """The conditions around a call in the body of function `number`."""
         function = self._index.functions[number]
         is_environment = self._environment_of(number, function)
-        found = [Condition(guard, classify(guard, is_environment), number) for guard in call.inner]
+        found = [self._of_macro(number, guard, is_environment) for guard in call.inner]
         for each in call.guards:
-            guard = function.guards[each]
-            kind = classify(guard, is_environment, is_transition=self._is_transition(each, function))
-            if kind != "none":
-                found.append(Condition(guard, kind, number))
+            condition = self._of_guard.get((number, each))
+            if condition is None:
+                guard = function.guards[each]
+                kind = classify(guard, is_environment, is_transition=self._is_transition(each, function))
+                condition = self._of_guard[number, each] = Condition(guard, kind, number)
+            if condition.kind != "none":
+                found.append(condition)
         return found
+
+    def _of_macro(self, number: int, guard: Guard, is_environment: Callable[[str], bool | None]) -> Condition:
+        known = self._of_inner.get((number, guard))
+        if known is None:
+            known = self._of_inner[number, guard] = Condition(guard, classify(guard, is_environment), number)
+        return known
 
     def _is_transition(self, number: int, function: Function) -> bool:
         """Whether a variable that outlives the call is looked at by this guard and changed under it."""

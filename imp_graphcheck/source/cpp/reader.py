@@ -25,13 +25,14 @@ def read_file(
     macros: Collection[str] = (),
     dropping: Collection[str] = (),
     statements: Collection[str] = (),
+    known: Collection[str] | None = None,
 ) -> FileFacts:
     """The facts of one file.
 
     `macros` are names whose use may be a call without parentheses, `dropping` macros that in some builds do nothing
-    with their arguments, `statements` those that bring their own semicolon.
+    with their arguments, `statements` those that bring their own semicolon, `known` all that the tree defines.
     """
-    cleaned = clean(text, path, substitutes, statements)
+    cleaned = clean(text, path, substitutes, statements, known)
     source = cleaned.text.encode("utf-8", "replace")
     tree = _parser().parse(source)
     facts = FileFacts(

@@ -6,18 +6,11 @@ from dataclasses import replace
 from imp_graphcheck.apis import judge
 from imp_graphcheck.record.audit import AuditSite, CallClass, Fate, Reach, Step
 from imp_graphcheck.source.cpp.facts import Call, Function
-from imp_graphcheck.source.cpp.guards import GuardClass
 from imp_graphcheck.source.cpp.index import Index
 from imp_graphcheck.source.cpp.reach import Condition, Reached, Walk, Way
 from imp_graphcheck.source.cpp.resolve import Resolver
 from imp_graphcheck.source.cpp.sites import DIRECTIONS, Finder, Found
-
-_HARMLESS: dict[GuardClass, str] = {
-    "not capturing": "only while nothing is captured",
-    "error": "only after an error",
-    "debug": "only in builds or runs for debugging",
-    "other platform": "only on another platform",
-}
+from imp_graphcheck.source.guard_class import HARMLESS
 
 
 class Report:
@@ -106,7 +99,7 @@ class Report:
         self, fate: Fate, reason: str, conditions: Sequence[Condition], notes: list[str]
     ) -> tuple[Fate, str]:
         for each in conditions:
-            words = _HARMLESS.get(each.kind)
+            words = HARMLESS.get(each.kind)
             if words is not None:
                 return "harmless", f"{words}: {each.guard}"
         for each in conditions:

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from imp_graphcheck.source.cpp.facts import Call, Class, Function
-from imp_graphcheck.source.cpp.index import Index, is_header
+from imp_graphcheck.source.cpp.index import Index, is_header, is_test
 from imp_graphcheck.source.cpp.macros import Expansion, expand
-from imp_graphcheck.source.cpp.types import parse_type
+from imp_graphcheck.source.cpp.types import is_placeholder, parse_type
 from imp_graphcheck.source.cpp.words import words
 
 _LIBRARIES = frozenset(
@@ -31,12 +31,16 @@ _MOST_CANDIDATES = 12
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """One way from a call to a function. Not `is_certain`: another one may be meant, or it may be called elsewhere."""
+    """One way from a call to a function. Not `is_certain`: another one may be meant, or it may be called elsewhere.
+
+    `is_choice`: it is not known which of the edges of this call is meant, and one of them is.
+    """
 
     target: int
     call: Call
     is_certain: bool
     why: str = ""
+    is_choice: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +212,7 @@ class Resolver:
                     unknown.append(Unknown(call.name, call.arity, call.line))
             return
         name = parse_type(kind).name
-        if name not in ("auto", "") and not self._is_template_parameter(kind):
+        if name not in ("auto", "") and not is_placeholder(name):
             return  # an object of a library
         if call.name in _EVERYWHERE or not call.name:
             return
@@ -225,19 +229,13 @@ class Resolver:
             for number in found:
                 yield Edge(number, call, False, f"the type of the object of {call.name}() is not known")
 
-    def _is_template_parameter(self, kind: str) -> bool:
-        name = parse_type(kind).name
-        return len(name) <= 2 or (
-            name.isidentifier() and name[0].isupper() and name.endswith(("T", "Type", "Fn", "Func"))
-        )
-
     def _is_exact(self, call: Call, kind: str, function: Function) -> bool:
         """Whether the object is one of exactly this class: a variable, no pointer and no reference."""
         receiver = call.receiver
         return (
             receiver is not None
             and receiver[0] == "name"
-            and "*" not in kind
+            and not parse_type(kind).stars
             and not parse_type(kind).is_smart_pointer
         )
 
@@ -263,31 +261,39 @@ class Resolver:
         if not is_virtual or is_exact:
             yield from self._overload(found, call, function)
             return
+        family = [each, *self._index.derived_from(each)]
+        bodies = self._bodies(family, call)
+        if not is_test(function.file):
+            bodies = [number for number in bodies if not is_test(self._index.functions[number].file)] or bodies
         name = _variable(call.receiver)
         dynamic = self._index.dynamic_types(name, function.scope) if name else []
-        if dynamic:
-            bodies = {number for kind in dynamic for number in self._methods_of(kind, call.name)}
+        known = {kind.qualified for kind in family}
+        held = [kind for kind in dynamic if kind.qualified in known]
+        why = f"{call.name}() is virtual"
+        if held:
+            certain = set(self._bodies(held, call))
+            why += ", and something else is held here where it can be seen"
         else:
-            bodies = set(found)
-            for child in self._index.derived_from(each):
-                bodies.update(self._index.methods(child, call.name))
-        fitting = [
-            number
-            for number in sorted(bodies)
-            if self._index.takes(self._index.functions[number], call.arity)
-        ]
-        kept = fitting or sorted(bodies)
-        certain = len({self._index.functions[number].scope for number in kept}) == 1
-        for number in kept:
-            yield Edge(number, call, certain, "" if certain else f"{call.name}() is virtual")
+            certain = set(self._bodies([kind for kind in family if self._index.is_made(kind)], call))
+            why += ", and nothing in the tree makes an object of this class"
+        if len({self._index.functions[number].scope for number in bodies}) == 1:
+            certain = set(bodies)
+        for number in bodies:
+            yield Edge(number, call, number in certain, "" if number in certain else why)
+
+    def _bodies(self, kinds: Sequence[Class], call: Call) -> list[int]:
+        """What `call` runs on objects of these classes."""
+        found = sorted({number for kind in kinds for number in self._methods_of(kind, call.name)})
+        functions = self._index.functions
+        return [number for number in found if self._index.takes(functions[number], call.arity)] or found
 
     # choices
 
     def _nearest(self, found: list[int], function: Function) -> list[int]:
         """Those whose namespace is nearest to that of the caller; not those of tests, where the caller is none."""
         functions = self._index.functions
-        is_test = _is_test(function.file)
-        own = [number for number in found if _is_test(functions[number].file) == is_test]
+        is_from_test = is_test(function.file)
+        own = [number for number in found if is_test(functions[number].file) == is_from_test]
         found = own or found
         same = [
             number
@@ -323,7 +329,8 @@ class Resolver:
             fitting = near if len(near) == 1 and not is_header(function.file) else fitting
         certain = len({_signature(functions[number]) for number in fitting}) == 1
         for number in fitting:
-            yield Edge(number, call, certain, "" if certain else f"{call.name}() has several overloads")
+            why = "" if certain else f"{call.name}() has several overloads"
+            yield Edge(number, call, certain, why, is_choice=not certain)
 
     def _by_template(self, found: list[int], call: Call) -> list[int]:
         """The specialisation whose template arguments are given, or those that are none."""
@@ -360,8 +367,14 @@ class Resolver:
         one, other = parse_type(given), parse_type(wanted)
         if not one.path or not other.path or one.name == "auto" or other.name == "auto":
             return 0
+        if one.name == other.name and one.arguments and other.arguments:
+            inner = self._fit(one.arguments[0], other.arguments[0], function)
+            return inner if inner < 0 else 2
         if one.name == other.name:
             return 2 if bool(one.stars) == bool(other.stars) else 0
+        if other.is_smart_pointer and other.arguments and not one.is_smart_pointer:
+            inner = self._fit(given, other.arguments[0], function)
+            return min(inner, 1)
         mine, theirs = (
             self._index.class_of(given, function.scope),
             self._index.class_of(wanted, function.scope),
@@ -369,8 +382,17 @@ class Resolver:
         if mine and theirs:
             related = any(base.qualified == theirs[0].qualified for base in self._index.bases_of(mine[0]))
             return 1 if related else -1
+        if theirs and one.name in self._index.enums and not one.stars:
+            made_from = [
+                parse_type(self._index.functions[number].parameters[0].type).name
+                for number in self._index.methods(theirs[0], theirs[0].name)
+                if self._index.functions[number].parameters
+            ]
+            return 1 if one.name in made_from else -1 if made_from else 0
+        if other.stars and not one.stars and (mine or one.is_number):
+            return -1
         if (mine and other.is_number) or (
-            theirs and one.is_number and not self._is_template_parameter(wanted)
+            theirs and one.is_number and not is_placeholder(other.name)
         ):
             return -1
         return 0
@@ -379,6 +401,10 @@ class Resolver:
 
     def _constructed(self, call: Call, function: Function, depth: int = 0) -> Iterator[Edge]:
         text = call.name
+        if call.receiver is not None:
+            text = self._index.type_of(call.receiver, function)
+            if parse_type(text).stars or parse_type(text).is_smart_pointer:
+                return
         if call.scope == ("(field)",):
             text = self._field_type(call.name, function)
         for each in self._index.class_of(text, function.scope)[:1]:
@@ -403,9 +429,13 @@ class Resolver:
             fitting = self._by_types(fitting, call, function)
         certain = len(fitting) == 1
         for number in fitting:
-            yield Edge(number, call, certain, "" if certain else f"{each.name} has several constructors")
-        # What `new` makes is destroyed where somebody deletes it.
-        for number in self._index.methods(each, "~" + each.name) if call.scope != ("(new)",) else ():
+            why = "" if certain else f"{each.name} has several constructors"
+            yield Edge(number, call, certain, why, is_choice=not certain)
+        # What `new` makes is destroyed where somebody deletes it, a static variable when the program ends.
+        lives_on = call.scope == ("(new)",) or any(
+            function.guards[guard].kind == "static" for guard in call.guards
+        )
+        for number in self._index.methods(each, "~" + each.name) if not lives_on else ():
             yield Edge(number, call, True)
         for variable in each.fields.values():
             if "*" in variable.type or "&" in variable.type:
@@ -433,6 +463,11 @@ class Resolver:
 
     def _mentioned(self, call: Call, function: Function) -> Iterator[Edge]:
         """A function that is named as an argument, to be called by who gets it."""
+        for here in self._index.around(function):
+            number = here.lambdas.get(call.name) if not call.scope else None
+            if number is not None:
+                yield from self._named_lambda(self._index.number(here.file, number), call, function)
+                return
         found = [
             number
             for number in self._index.by_name.get(call.name, ())
@@ -454,6 +489,24 @@ class Resolver:
                 )
             else:
                 yield Edge(number, call, False, "its address is taken, and called by whoever has it then")
+
+    def _named_lambda(self, target: int, call: Call, function: Function) -> Iterator[Edge]:
+        if not call.arguments:
+            yield Edge(target, call, False, "it is kept, and called by whoever has it then")
+            return
+        taker = call.arguments[0]
+        if taker in self._expansions:
+            yield Edge(target, call, True)
+            return
+        handed = Call("mention", taker, call.line, position=call.position, guards=call.guards)
+        for here in self._index.around(function):
+            number = here.lambdas.get(taker)
+            if number is not None:
+                given = self._index.functions[self._index.number(here.file, number)]
+                if call.position < len(given.parameters) and _calls_parameter(given, call.position):
+                    yield Edge(target, handed, True)
+                    return
+        yield from self._handed_over(target, handed, function)
 
     def _handed_over(self, target: int, call: Call, function: Function) -> Iterator[Edge]:
         if call.name in _RUNS_AT_ONCE:
@@ -497,14 +550,6 @@ def _variable(receiver: object) -> str:
             return ""
         receiver = receiver[1]
     return ""
-
-
-def _is_test(path: str) -> bool:
-    parts = path.lower().replace("\\", "/").split("/")
-    return any(
-        part in ("test", "tests", "unittest", "unittests", "benchmark", "benchmarks", "examples")
-        for part in parts[:-1]
-    )
 
 
 def _ends_with(path: tuple[str, ...], end: tuple[str, ...]) -> bool:

@@ -73,10 +73,22 @@ def first_argument(templates: str) -> str:
 
 
 def pointer_sign(declarator: Node | None) -> str:
-    """`*` or `&` for what is declared by pointer or reference."""
-    if declarator is None:
-        return ""
-    return "*" if "pointer" in declarator.type else "&" if "reference" in declarator.type else ""
+    """`*`, `&` or `[]` for what is declared by pointer, by reference or as an array, as many as there are."""
+    sign = ""
+    while declarator is not None:
+        if "pointer_declarator" in declarator.type:
+            sign += "*"
+        elif "reference_declarator" in declarator.type:
+            sign += "&"
+        elif "array_declarator" in declarator.type:
+            sign += "[]"
+        elif declarator.type not in ("init_declarator", "parenthesized_declarator"):
+            break
+        inner = declarator.child_by_field_name("declarator")
+        if inner is None:
+            inner = next((each for each in declarator.named_children if each.type.endswith("declarator")), None)
+        declarator = inner
+    return sign
 
 
 def function_declarator(node: Node | None) -> Node | None:

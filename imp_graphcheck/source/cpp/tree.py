@@ -50,6 +50,7 @@ class _MacroWords:
     calling: frozenset[str]
     dropping: frozenset[str]
     statements: frozenset[str]
+    known: frozenset[str]
 
 
 def read_tree(
@@ -105,6 +106,7 @@ def _parse(read: _Texts, jobs: int | None, on_progress: OnProgress) -> list[File
         calling=_words_that_call(macros),
         dropping=dropping(macros),
         statements=statements_of(macros),
+        known=frozenset(macros),
     )
     batches = list(_batches(read.texts))
     jobs = min(jobs or os.cpu_count() or 1, 8)
@@ -157,6 +159,7 @@ def _parse_batch(batch: list[tuple[str, str]], words: _MacroWords, opaque: list[
                 macros=words.calling,
                 dropping=words.dropping,
                 statements=words.statements,
+                known=words.known,
             )
         except RecursionError:
             opaque.append(Opaque(file=path, reason="nested too deeply to be read"))

@@ -35,7 +35,7 @@ _CONTAINERS = frozenset(
 )
 _MAPS = frozenset({"map", "unordered_map", "multimap", "flat_map"})
 _NUMBERS = frozenset(
-    {"int", "long", "short", "size_t", "bool", "float", "double", "char", "half", "int64_t", "int32_t"}
+    {"int", "long", "short", "size_t", "bool", "float", "double", "char", "half", "int64_t", "int32_t", "ssize_t"}
 )
 _NUMBERS |= frozenset(
     {"uint32_t", "uint64_t", "int8_t", "uint8_t", "uint16_t", "int16_t", "unsigned", "__half"}
@@ -69,19 +69,27 @@ def parse_type(text: str) -> TypeName:
     text = _NOISE.sub(" ", text).strip()
     opening = text.find("<")
     if opening < 0:
-        path = tuple(part.strip() for part in text.replace("*", " ").replace("&", " ").split("::"))
-        return TypeName(_last_words(path), stars=text.count("*"))
+        return TypeName(_words(text), stars=_stars(text))
     closing = _closing(text, opening)
     inner, rest = text[opening + 1 : closing], text[closing + 1 :]
     if rest.startswith("::"):
         # A<B>::C: the template arguments belong to a scope and say nothing of the type.
         outer = parse_type(rest[2:])
         return TypeName((*_words(text[:opening]), *outer.path), outer.arguments, outer.stars)
-    return TypeName(_words(text[:opening]), tuple(split_arguments(inner)), rest.count("*"))
+    return TypeName(_words(text[:opening]), tuple(split_arguments(inner)), _stars(rest))
+
+
+def is_placeholder(name: str) -> bool:
+    """Whether a type of this name looks like a parameter of a template."""
+    return len(name) <= 2 or (
+        name.isidentifier() and name[0].isupper() and name.endswith(("T", "Type", "Fn", "Func"))
+    )
 
 
 def pointed_at(text: str) -> str:
     """What `->` or `*` leads to from a value of this type."""
+    if text.endswith("[]"):
+        return text[:-2]
     kind = parse_type(text)
     if kind.is_smart_pointer and kind.arguments:
         return kind.arguments[0]
@@ -90,6 +98,8 @@ def pointed_at(text: str) -> str:
 
 def element_of(text: str) -> str:
     """What `[]`, or a loop over a value of this type, gives; empty if nobody knows."""
+    if text.endswith("[]"):
+        return text[:-2]
     kind = parse_type(text)
     if kind.is_smart_pointer and kind.arguments:
         return element_of(kind.arguments[0])
@@ -128,7 +138,12 @@ def _closing(text: str, opening: int) -> int:
 
 
 def _words(text: str) -> tuple[str, ...]:
-    return _last_words(tuple(part.strip() for part in text.replace("*", " ").replace("&", " ").split("::")))
+    plain = text.replace("*", " ").replace("&", " ").replace("[]", " ")
+    return _last_words(tuple(part.strip() for part in plain.split("::")))
+
+
+def _stars(text: str) -> int:
+    return text.count("*") + text.count("[]")
 
 
 def _last_words(path: tuple[str, ...]) -> tuple[str, ...]:

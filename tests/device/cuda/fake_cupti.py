@@ -13,23 +13,24 @@ class CallbackDomain(enum.IntEnum):
     RUNTIME_API = 2
 
 
-RuntimeApiTraceCbid = enum.IntEnum(  # type: ignore[misc]
-    "RuntimeApiTraceCbid",
+runtime_api_trace_cbid = enum.IntEnum(  # type: ignore[misc]
+    "runtime_api_trace_cbid",
     "cudaMalloc_v3020 cudaFreeHost_v3020 cudaHostAlloc_v3020 cudaMemcpyAsync_v3020 cudaMemcpyAsync_ptsz_v7000 "
     "cudaStreamSynchronize_v3020 cudaEventQuery_v3020 cudaEventRecord_v3020 cudaStreamWaitEvent_v3020 "
     "cudaStreamBeginCapture_v10000 cudaStreamEndCapture_v10000 cudaGraphLaunch_v10000 cudaLaunchKernel_v7000 "
     "cudaStreamIsCapturing_v10000",
 )
-DriverApiTraceCbid = enum.IntEnum(  # type: ignore[misc]
-    "DriverApiTraceCbid", "cuMemcpyHtoDAsync_v2 cuMemAlloc_v2 cuLaunchKernel cuStreamBeginCapture_v2"
+driver_api_trace_cbid = enum.IntEnum(  # type: ignore[misc]
+    "driver_api_trace_cbid", "cuMemcpyHtoDAsync_v2 cuMemAlloc_v2 cuLaunchKernel cuStreamBeginCapture_v2"
 )
 
 
-@dataclass
-class Data:
-    callback_site: int
-    function_params: int
-    function_return_value: int
+class CallbackData:
+    """`ptr` leads to the struct that CUPTI hands over: site, name, parameters, result."""
+
+    def __init__(self, callback_site: int, function_params: int, function_return_value: int) -> None:
+        self._words = (ctypes.c_uint64 * 4)(callback_site, 0, function_params, function_return_value)
+        self.ptr = ctypes.addressof(self._words)
 
 
 @dataclass
@@ -41,8 +42,8 @@ class FakeCupti:
     callback: Callable[..., None] | None = None
     unsubscribed: int = 0
     CallbackDomain: Any = CallbackDomain
-    RuntimeApiTraceCbid: Any = RuntimeApiTraceCbid
-    DriverApiTraceCbid: Any = DriverApiTraceCbid
+    runtime_api_trace_cbid: Any = runtime_api_trace_cbid
+    driver_api_trace_cbid: Any = driver_api_trace_cbid
 
     def subscribe(self, callback: Callable[..., None], userdata: object) -> int:
         if self.refuses:
@@ -64,20 +65,20 @@ class FakeCupti:
         domain, number = self._id(name)
         params = (ctypes.c_uint64 * 10)(*arguments)
         returned = ctypes.c_int(result)
-        self._tell(domain, number, Data(0, ctypes.addressof(params), 0))
+        self._tell(domain, number, CallbackData(0, ctypes.addressof(params), 0))
         yield
-        self._tell(domain, number, Data(1, ctypes.addressof(params), ctypes.addressof(returned)))
+        self._tell(domain, number, CallbackData(1, ctypes.addressof(params), ctypes.addressof(returned)))
 
     def call(self, name: str, arguments: Sequence[int] = (), result: int = 0) -> None:
         with self.calling(name, arguments, result):
             pass
 
     def _id(self, name: str) -> tuple[int, int]:
-        for domain, ids in ((2, RuntimeApiTraceCbid), (1, DriverApiTraceCbid)):
+        for domain, ids in ((2, runtime_api_trace_cbid), (1, driver_api_trace_cbid)):
             if name in ids.__members__:
                 return domain, int(ids[name])
         raise KeyError(name)
 
-    def _tell(self, domain: int, number: int, data: Data) -> None:
+    def _tell(self, domain: int, number: int, data: CallbackData) -> None:
         if self.callback is not None and (domain, number) in self.enabled:
             self.callback(None, domain, number, data)

@@ -4,6 +4,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -110,6 +111,17 @@ def test_a_wait_that_only_a_warning_tells_of(device: Device) -> None:
     assert [(call.name, call.detail, line_of(call)) for call in told] == [
         ("cudaStreamSynchronize", "torch warns of it", line)
     ]
+
+
+def test_a_warning_that_comes_after_the_operator_tells_of_the_same_wait(device: Device) -> None:
+    """Torch keeps a warning until the call of Python has ended, so it comes from the instruction of the operator."""
+    x = torch.ones(1, device=D)
+    warn = partial(warnings.warn, WARNING, UserWarning)
+    with traced(device) as (told, _):
+        for step in (partial(torch.Tensor.item, x), warn, warn):
+            step()
+    waits = [call.detail for call in told if call.name == "cudaStreamSynchronize"]
+    assert waits == ["aten._local_scalar_dense.default", "torch warns of it"], "one warning is one wait"
 
 
 def test_other_warnings_are_shown(device: Device, recwarn: pytest.WarningsRecorder) -> None:

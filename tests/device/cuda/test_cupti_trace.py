@@ -13,7 +13,7 @@ from imp_graphcheck.device.cuda.cupti_trace import CuptiTrace, CuptiUnusableErro
 from imp_graphcheck.device.cuda.native_caller import NativeCaller
 from imp_graphcheck.device.stack import site_of
 from imp_graphcheck.device.traced_call import TracedCall
-from tests.device.cuda.fake_cupti import DriverApiTraceCbid, FakeCupti, RuntimeApiTraceCbid
+from tests.device.cuda.fake_cupti import FakeCupti, driver_api_trace_cbid, runtime_api_trace_cbid
 
 PINNED, DEVICE = 0x5000_0000, 0x7000_0000
 STREAM, OTHER, EVENT = 0x1000, 0x2000, 0x3000
@@ -59,8 +59,8 @@ def host_bytes(text: bytes) -> tuple["ctypes.Array[ctypes.c_char]", int]:
 
 
 def test_only_calls_that_matter_are_asked_for(scene: Scene) -> None:
-    names = {RuntimeApiTraceCbid(number).name for domain, number in scene.cupti.enabled if domain == 2}
-    names |= {DriverApiTraceCbid(number).name for domain, number in scene.cupti.enabled if domain == 1}
+    names = {runtime_api_trace_cbid(number).name for domain, number in scene.cupti.enabled if domain == 2}
+    names |= {driver_api_trace_cbid(number).name for domain, number in scene.cupti.enabled if domain == 1}
     assert {"cudaLaunchKernel_v7000", "cuLaunchKernel", "cudaStreamIsCapturing_v10000"}.isdisjoint(names)
     window = {name for name in names if find_call(name) is None}
     assert window == {
@@ -212,3 +212,16 @@ def test_a_cupti_that_somebody_else_has(scene: Scene) -> None:
     )  # type: ignore[arg-type]
     with pytest.raises(CuptiUnusableError, match="MULTIPLE_SUBSCRIBERS"), taken.active():
         pass
+
+
+def test_the_real_module_has_what_the_stand_in_has() -> None:
+    real = pytest.importorskip("cupti.cupti", reason="cupti-python is not installed")
+    for name in ("subscribe", "unsubscribe", "enable_callback"):
+        assert callable(getattr(real, name))
+    for name in ("DRIVER_API", "RUNTIME_API"):
+        assert int(getattr(real.CallbackDomain, name)) == getattr(FakeCupti.CallbackDomain, name)
+    assert {each.name for each in runtime_api_trace_cbid} <= real.runtime_api_trace_cbid.__members__.keys()
+    assert {each.name for each in driver_api_trace_cbid} <= real.driver_api_trace_cbid.__members__.keys()
+    words = (ctypes.c_uint64 * 12)(1, 0, 0x1234)
+    address = ctypes.addressof(words)
+    assert int(real.CallbackData.from_ptr(address).ptr) == address

@@ -2,7 +2,7 @@
 #include <memory>
 
 struct Timer {
-    Timer() { cudaEventCreate(&start_); }  //! handle yes capture only
+    Timer() { cudaEventCreate(&start_); }  //! handle yes harmless
     ~Timer() { cudaEventSynchronize(start_); }  //! sync yes forbidden
     cudaEvent_t start_;
 };
