@@ -138,7 +138,7 @@ def test_each_section_lists_what_its_figure_says_or_counts_the_rest(audit: Audit
             RAN,
             [
                 "Findings",
-                "2 sites with host memory that each replay reads or writes again, 1 site done at capture time only",
+                "2 touching host memory at each replay, 1 done at capture time only",
                 "cudaStreamSynchronize at engine/sample.py:41 in Sampler.pick() failed the capture (global mode): 900",
                 "move the wait out of the captured region",
                 "AcceleratorError: CUDA error: operation failed due to a previous error during capture",

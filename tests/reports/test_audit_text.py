@@ -81,8 +81,8 @@ def first_lines(audit: Audit) -> list[str]:
 class TestTheFirstThreeLines:
     def test_call_error_line_and_what_to_do(self) -> None:
         assert first_lines(RAN) == [
-            "FINDINGS  1 site forbidden in a capture, 2 sites with host memory that each replay reads or writes again, "
-            "1 site done at capture time only",
+            "FINDINGS  1 site forbidden in a capture, 2 touching host memory at each replay, "
+            "1 done at capture time only",
             "cudaStreamSynchronize at engine/sample.py:41 in Sampler.pick() failed the capture (global mode): "
             "900 cudaErrorStreamCaptureUnsupported",
             "  do: move the wait out of the captured region",
@@ -272,6 +272,14 @@ class TestWidths:
         )
         assert not re.search(r"^site +call", narrow, flags=re.M)
         assert re.search(r"^site +call +class +count +bytes +phase *$", wide, flags=re.M)
+
+    def test_forty_columns_show_all_that_matters_without_scrolling(self) -> None:
+        page = re.sub(r"\x1b\[[0-9;]*m", "", shown(RAN, 40, terminal=True))
+        screen = " ".join("".join(page.splitlines(keepends=True)[:12]).split())
+
+        assert cause(RAN).sentence in screen
+        assert cause(RAN).remedy in screen
+        assert "the program saw: AcceleratorError" in screen
 
     def test_sentences_stay_lines_in_a_pipe(self) -> None:
         assert [line.split("  ")[0] for line in shown(RAN, 40).splitlines()[:3]] == [
