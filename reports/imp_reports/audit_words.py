@@ -199,7 +199,7 @@ def said_of(site: AuditSite) -> str:
 
 def conditions(site: AuditSite) -> tuple[str, ...]:
     """What the reason leaves open: whether the region gets there, when, and what else was noticed."""
-    perhaps = ("perhaps",) if site.reachable == "maybe" else ()
+    perhaps = ("perhaps reached",) if site.reachable == "maybe" else ()
     guard = (f"if {shortened(site.guard, 2 * LONG)}",) if site.guard else ()
     return (*perhaps, *guard, *(_unquoted(note, site.guard) for note in site.notes))
 

@@ -210,7 +210,7 @@ def test_a_site_that_was_read_shows_guard_chain_and_words_of_the_source() -> Non
     detail = detail_of(page_of(READ), 0)
 
     assert 'if getenv("DEBUG") && n > 0' in shown
-    assert "perhaps; if !(handle); the first call only" in shown
+    assert "perhaps reached; if !(handle); the first call only" in shown
     assert (
         "from the entry Engine::forward_logits() src/engine.cu:120 Layer::run() src/layer.cu:44 upload()"
         in detail

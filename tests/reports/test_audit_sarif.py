@@ -129,7 +129,7 @@ def test_a_message_says_call_verdict_guard_modes_and_remedy() -> None:
         "device buffer before the replay."
     )
     for words in (
-        "perhaps; if !(handle); the first call only; nothing makes it before",
+        "perhaps reached; if !(handle); the first call only; nothing makes it before",
         "Global and thread_local mode refuse it: 900 cudaErrorStreamCaptureUnsupported; relaxed mode allows it",
         "To do: make it once before the capture, in the same thread.",
     ):

@@ -96,7 +96,7 @@ class TestTheFirstThreeLines:
     def test_without_a_capture_the_worst_site(self) -> None:
         assert first_lines(READ)[1:] == [
             "cublasCreate at src/blas.cu:9 in handle_for_thread(): it may wait for the device, so a capture forbids it "
-            "unless its mode is relaxed; perhaps; if !(handle); the first call only; nothing makes it before",
+            "unless its mode is relaxed; perhaps reached; if !(handle); the first call only; nothing makes it before",
             "  do: make it once before the capture, in the same thread",
         ]
 
