@@ -31,7 +31,8 @@ def with_baseline(audited: Audited, baseline: Baseline, file: Path) -> Audited:
             *notes,
             f"{len(gone)} {word} that {file} knows are gone: write it again with --write-baseline",
         )
-    return _saved(audited, structs.replace(audited.audit, sites=sites, notes=notes))
+    audit = structs.replace(audited.audit, sites=sites, notes=notes, baseline=str(file))
+    return _saved(audited, audit)
 
 
 def fails(audit: Audit, fail_on: Severity) -> bool:

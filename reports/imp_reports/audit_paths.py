@@ -4,6 +4,7 @@ A source audit names files from the directory that it read, a run from its worki
 it wants the way from the root of the repository.
 """
 
+import os
 import posixpath
 from collections.abc import Sequence
 from functools import lru_cache
@@ -39,6 +40,7 @@ class AuditPaths:
         return file if root is None else Path(path).relative_to(root).as_posix()
 
     def _was_read(self, site: AuditSite) -> bool:
-        if self._tree is None or "source" in site.origins:
+        if self._tree is None or self._only_read or "source" in site.origins:
             return True
-        return self._only_read
+        # Seen and not read: named from the directory all the same, if it lies in there.
+        return os.path.isfile(self._tree / site.file)

@@ -113,11 +113,13 @@ def figures(audit: Audit) -> str:
     fates = Counter(site.fate for site in wrong if site.is_new)
     words: dict[Fate, str] = {
         "forbidden": "forbidden in a capture",
-        "rereads host": "with host memory that each replay reads or writes again",
+        "rereads host": "touching host memory at each replay",
         "capture only": "done at capture time only",
     }
-    new = "new " if is_compared(audit) else ""
-    parts = [f"{count(fates[fate], f'{new}site')} {word}" for fate, word in words.items() if fates[fate]]
+    noun = "new site" if is_compared(audit) else "site"
+    told = [(fates[fate], word) for fate, word in words.items() if fates[fate]]
+    # The noun once: the line that says what failed comes next, and a terminal may be narrow.
+    parts = [f"{n} {word}" if at else f"{count(n, noun)} {word}" for at, (n, word) in enumerate(told)]
     known = sum(not site.is_new for site in wrong)
     if known:
         parts += [*([] if parts else ["no new site"]), f"{known} known from the baseline"]
@@ -197,7 +199,7 @@ def said_of(site: AuditSite) -> str:
 
 def conditions(site: AuditSite) -> tuple[str, ...]:
     """What the reason leaves open: whether the region gets there, when, and what else was noticed."""
-    perhaps = ("perhaps",) if site.reachable == "maybe" else ()
+    perhaps = ("perhaps reached",) if site.reachable == "maybe" else ()
     guard = (f"if {shortened(site.guard, 2 * LONG)}",) if site.guard else ()
     return (*perhaps, *guard, *(_unquoted(note, site.guard) for note in site.notes))
 

@@ -21,7 +21,7 @@ from tests.record.strategies import records
 from tests.reports.audits import HOSTILE_AUDIT, NAMED, READ, audit_with, many
 from tests.reports.page_reader import Reader
 
-ALL = {**NAMED, "many": many(60), "hostile": HOSTILE_AUDIT}
+ALL = {**NAMED, "many": many(60), "hostile": HOSTILE_AUDIT, "long": audit_with("long" * 2000 + ".cu")}
 TEXTUAL: tuple[AuditFormat, ...] = ("html", "json", "csv", "sarif", "md")
 RENDERING = Rendering(rules=RULES, roots=(Path("/home/ci/repository"),))
 CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u202e]")

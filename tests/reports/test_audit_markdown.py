@@ -44,7 +44,7 @@ def rows_of(html: str) -> list[list[str]]:
 def test_verdict_cause_and_remedy_come_first() -> None:
     lines = audit_markdown(RAN).splitlines()
 
-    assert lines[0].startswith("### Findings: 1 site forbidden in a capture, 2 sites")
+    assert lines[0].startswith("### Findings: 1 site forbidden in a capture, 2 touching host memory")
     assert lines[2].startswith(
         "cudaStreamSynchronize at engine/sample.py:41 in Sampler.pick() failed the capture"
     )

@@ -138,7 +138,7 @@ def test_each_section_lists_what_its_figure_says_or_counts_the_rest(audit: Audit
             RAN,
             [
                 "Findings",
-                "2 sites with host memory that each replay reads or writes again, 1 site done at capture time only",
+                "2 touching host memory at each replay, 1 done at capture time only",
                 "cudaStreamSynchronize at engine/sample.py:41 in Sampler.pick() failed the capture (global mode): 900",
                 "move the wait out of the captured region",
                 "AcceleratorError: CUDA error: operation failed due to a previous error during capture",
@@ -210,7 +210,7 @@ def test_a_site_that_was_read_shows_guard_chain_and_words_of_the_source() -> Non
     detail = detail_of(page_of(READ), 0)
 
     assert 'if getenv("DEBUG") && n > 0' in shown
-    assert "perhaps; if !(handle); the first call only" in shown
+    assert "perhaps reached; if !(handle); the first call only" in shown
     assert (
         "from the entry Engine::forward_logits() src/engine.cu:120 Layer::run() src/layer.cu:44 upload()"
         in detail

@@ -129,7 +129,7 @@ def test_a_message_says_call_verdict_guard_modes_and_remedy() -> None:
         "device buffer before the replay."
     )
     for words in (
-        "perhaps; if !(handle); the first call only; nothing makes it before",
+        "perhaps reached; if !(handle); the first call only; nothing makes it before",
         "Global and thread_local mode refuse it: 900 cudaErrorStreamCaptureUnsupported; relaxed mode allows it",
         "To do: make it once before the capture, in the same thread.",
     ):
@@ -170,6 +170,28 @@ def test_files_of_a_run_are_named_from_the_root_already() -> None:
     assert uris == ["engine/sample.py", "engine/x.py", "file:///venv/lib/a%20b.py"]
     merged = {place_of(result)["artifactLocation"]["uri"] for result in results_of(MERGED, REPOSITORY)}
     assert merged == {"engine/src/layer.cu", "engine/src/blas.cu", "file:///opt/lib/other.cpp"}
+
+
+def test_what_was_seen_and_not_read_is_named_from_the_directory_if_it_lies_there(tmp_path: Path) -> None:
+    (tmp_path / "engine").mkdir()
+    (tmp_path / "engine/generated.py").write_text("")
+    assert MERGED.source is not None
+    seen = (replace(WAIT, file="generated.py", stack=()), replace(WAIT, file="tools/main.py", stack=()))
+    audit = replace(MERGED, sites=seen, source=replace(MERGED.source, directory=str(tmp_path / "engine")))
+
+    uris = [place_of(result)["artifactLocation"]["uri"] for result in results_of(audit, tmp_path)]
+
+    assert uris == ["engine/generated.py", "tools/main.py"]
+
+
+def test_uploads_of_one_program_are_of_one_category() -> None:
+    ids = [run_of(audit)["automationDetails"]["id"] for audit in (RAN, READ, replace(READ, id="later"))]
+
+    assert [id_.rpartition("/")[0] for id_ in ids] == [
+        "imp-graphcheck/audit-syncs/model",
+        "imp-graphcheck/audit-syncs/Engine::forward_logits in engine",
+        "imp-graphcheck/audit-syncs/Engine::forward_logits in engine",
+    ]
 
 
 def test_a_flow_goes_from_the_entry_to_the_call() -> None:

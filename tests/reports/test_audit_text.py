@@ -81,8 +81,8 @@ def first_lines(audit: Audit) -> list[str]:
 class TestTheFirstThreeLines:
     def test_call_error_line_and_what_to_do(self) -> None:
         assert first_lines(RAN) == [
-            "FINDINGS  1 site forbidden in a capture, 2 sites with host memory that each replay reads or writes again, "
-            "1 site done at capture time only",
+            "FINDINGS  1 site forbidden in a capture, 2 touching host memory at each replay, "
+            "1 done at capture time only",
             "cudaStreamSynchronize at engine/sample.py:41 in Sampler.pick() failed the capture (global mode): "
             "900 cudaErrorStreamCaptureUnsupported",
             "  do: move the wait out of the captured region",
@@ -96,7 +96,7 @@ class TestTheFirstThreeLines:
     def test_without_a_capture_the_worst_site(self) -> None:
         assert first_lines(READ)[1:] == [
             "cublasCreate at src/blas.cu:9 in handle_for_thread(): it may wait for the device, so a capture forbids it "
-            "unless its mode is relaxed; perhaps; if !(handle); the first call only; nothing makes it before",
+            "unless its mode is relaxed; perhaps reached; if !(handle); the first call only; nothing makes it before",
             "  do: make it once before the capture, in the same thread",
         ]
 
@@ -158,6 +158,7 @@ class TestTheHeadlinesSite:
             ({"file": "repository/engine/sample.py"}, True),
             ({"file": "sample.py"}, True),
             ({"file": "other_sample.py"}, False),
+            ({"file": "other/sample.py"}, False),
             ({"file": ""}, False),
         ],
     )
@@ -271,6 +272,14 @@ class TestWidths:
         )
         assert not re.search(r"^site +call", narrow, flags=re.M)
         assert re.search(r"^site +call +class +count +bytes +phase *$", wide, flags=re.M)
+
+    def test_forty_columns_show_all_that_matters_without_scrolling(self) -> None:
+        page = re.sub(r"\x1b\[[0-9;]*m", "", shown(RAN, 40, terminal=True))
+        screen = " ".join("".join(page.splitlines(keepends=True)[:12]).split())
+
+        assert cause(RAN).sentence in screen
+        assert cause(RAN).remedy in screen
+        assert "the program saw: AcceleratorError" in screen
 
     def test_sentences_stay_lines_in_a_pipe(self) -> None:
         assert [line.split("  ")[0] for line in shown(RAN, 40).splitlines()[:3]] == [

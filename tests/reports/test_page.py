@@ -312,6 +312,7 @@ class TestExcerpts:
         ("name", "line", "words"),
         [
             ("gone.py", 1, "the file is not here"),
+            ("long" * 100 + ".py", 1, "the file is not here"),
             ("program.py", 99, "has 10 lines now"),
             ("program.py", 0, "has 10 lines now"),
             ("secret.txt", 1, "not a source file"),

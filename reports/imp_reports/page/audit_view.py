@@ -135,6 +135,7 @@ def audit_view(
         "count": count,
         "size": size,
         "shortened": lambda text: shortened(text, LONGEST),
+        "thousands": "{:,}".format,
         "two_digits": "{:.2f}".format,
     }
 

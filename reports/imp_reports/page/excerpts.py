@@ -1,5 +1,6 @@
 """The source around a site, read when the page is made: the record holds lines, not texts."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -91,7 +92,8 @@ class Sources:
         inside = [path for path in candidates if any(path.is_relative_to(root) for root in self._roots)]
         if not inside:
             return "source not shown: it lies outside the folders that --source names"
-        there = next((path for path in inside if path.is_file()), None)
+        # Of a name that no file system takes, os.path says no, and Path raises.
+        there = next((path for path in inside if os.path.isfile(path)), None)
         if there is None:
             return "source not shown: the file is not here"
         if there.stat().st_size > _LARGEST_BYTES:
