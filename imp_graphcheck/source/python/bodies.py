@@ -198,7 +198,9 @@ class Body(Expressions):
         """Read one statement; whether what follows it is never reached."""
         match node:
             case ast.Expr():
+                self.is_wanted = False
                 self.evaluate(node.value)
+                self.is_wanted = True
             case ast.Assign():
                 value = self.evaluate(node.value)
                 for target in node.targets:

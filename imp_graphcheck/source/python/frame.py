@@ -51,6 +51,8 @@ class Frame:
         self.stack: list[int] = []
         self.muted = 0
         self.memory_here: str | None = None
+        self.is_wanted = True
+        """Whether anybody looks at what the next call gives back."""
         self.memo: dict[int, Value] = {}
 
     @property
@@ -140,8 +142,6 @@ class Frame:
     ) -> Value:
         """Note a call of `function`; what it returns."""
         context = self.program.context(function, arguments)
-        if context is None:
-            return UNKNOWN
         if not self.muted:
             self.analysis.edges.append(Edge(context, line, self.guards, is_certain, why))
         return self.program.returned(context) if wants_value else UNKNOWN
