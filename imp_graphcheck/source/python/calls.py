@@ -21,6 +21,7 @@ from imp_graphcheck.source.python.values import (
     ExternalObject,
     Func,
     Group,
+    GroupKind,
     Host,
     Method,
     ModuleRef,
@@ -279,9 +280,11 @@ class Calls(TorchCalls, Guards):
         if isinstance(node.func, ast.Subscript):
             return UNKNOWN
         self._hands_over(node, arguments, name, line)
-        if name not in self.names or not isinstance(node.func, ast.Name):
-            self.unknown_call(node.func, line)
-        elif not any(name == given for given, _ in self.analysis.context.given):
+        if (
+            name not in self.names
+            or not isinstance(node.func, ast.Name)
+            or not any(name == given for given, _ in self.analysis.context.given)
+        ):
             self.unknown_call(node.func, line)
         return UNKNOWN
 
@@ -581,7 +584,7 @@ class Calls(TorchCalls, Guards):
                 return NONE
             case "min" | "max":
                 given = arguments.positional if len(arguments.positional) > 1 else [element_of(first)]
-                tensors = [each for value in given if (each := as_tensor(value)) is not None]
+                tensors = [tensor for value in given if (tensor := as_tensor(value)) is not None]
                 if tensors:
                     worst = next((each for each in tensors if not each.is_host), tensors[0])
                     if not worst.is_host:
@@ -596,7 +599,7 @@ class Calls(TorchCalls, Guards):
                 return NUMBER
             case "list" | "tuple" | "set" | "frozenset" | "sorted" | "reversed" | "iter":
                 self._hands_over(node, arguments, name, line)
-                kind = "tuple" if name == "tuple" else "set" if "set" in name else "list"
+                kind: GroupKind = "tuple" if name == "tuple" else "set" if "set" in name else "list"
                 items = first.items if isinstance(first, Group) and name in ("list", "tuple") else None
                 return Group(kind, element_of(first), items)
             case "dict":

@@ -1,7 +1,7 @@
 """Where the reading of one body stands: its names, the guards it is under, and what it has found so far."""
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -42,7 +42,7 @@ class Frame:
         self.analysis = analysis
         self.function = function
         self.file = file
-        self.lines: Sequence[bytes] = program.sources.lines(file)
+        self.lines = program.sources.lines(file)
         self.names: dict[str, Value] = analysis.variables
         self.aliases: dict[str, str] = {}
         """A local name -> the attribute that it was read from."""

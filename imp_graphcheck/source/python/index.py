@@ -78,8 +78,8 @@ class Index:
             self.classes_by_name[each.name].append(len(self.classes))
             self.class_by_place[facts.path, *each.place] = len(self.classes)
             self.classes.append(each)
-        for operator, function in facts.registered.items():
-            self.registered[operator.replace("::", ".")] = (facts.path, function)
+        for operator, implementation in facts.registered.items():
+            self.registered[operator.replace("::", ".")] = (facts.path, implementation)
         name = self.module_of(facts.path)
         self.modules[name] = facts.path
         package = name.rpartition(".")[0]

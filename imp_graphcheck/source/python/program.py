@@ -118,8 +118,7 @@ class Program:
         node = self.sources.node(self.index.functions[context.number])
         if isinstance(node, ast.Lambda) or node is None:
             return UNKNOWN
-        said = self.annotation(node.returns, self.index.functions[context.number].file)
-        return said
+        return self.annotation(node.returns, self.index.functions[context.number].file)
 
     def context(self, func: Func, arguments: Arguments) -> Context:
         """The context of calling `func` so."""
@@ -265,7 +264,7 @@ class Program:
                         continue
                 found.append(value)
         found = [option for each in found for option in options_of(each)]
-        known = [each for each in found if not isinstance(each, (Unknown, Method))]
+        known: list[Value] = [each for each in found if not isinstance(each, (Unknown, Method))]
         if any(each != NONE for each in known):
             # A setter that anybody may call says nothing against what the class itself puts there.
             found = known

@@ -20,7 +20,7 @@ _REGISTERS = ("register_custom_op", "custom_op", "register_kernel", "impl")
 
 
 def read_file(text: str, path: str) -> FileFacts:
-    """The facts of one file. Raises Unreadable."""
+    """The facts of one file. Raises UnreadableError."""
     return _Reader(text, path).read()
 
 
@@ -245,7 +245,8 @@ def _signature(node: Definition) -> Signature:
         defaults=tuple(
             (argument.arg, default.value)
             for argument, default in given
-            if isinstance(default, ast.Constant) and isinstance(default.value, (str, int, float, bool, type(None)))
+            if isinstance(default, ast.Constant)
+            and isinstance(default.value, (str, int, float, bool, type(None)))
         ),
     )
 
