@@ -342,7 +342,7 @@ class Calls(TorchCalls, Guards):
                     return self._environment(arguments)
                 if of.what == "numpy" and name in ("tolist", "item"):
                     return NUMBER if name == "item" else Group("list", NUMBER)
-                return of if of.what == "numpy" else Host()
+                return of if of.what in ("numpy", "environment") else Host()
             case Device():
                 return Host()
             case Group():

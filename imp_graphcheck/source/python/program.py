@@ -45,6 +45,8 @@ _DEEPEST = 10
 """Calls within calls that are followed for the sake of a value."""
 
 _BUILTINS = frozenset(dir(builtins))
+_LONG_TEXT = 6
+"""Switches are `true`, `0` or `off`; longer words are names, and every call has its own."""
 _KEPT_TEXT = ("cpu", "cuda", "meta", "xpu", "mps")
 
 
@@ -337,6 +339,8 @@ class Program:
                 return ModuleRef(found.file, self.index.module_of(found.file))
             case "assign":
                 return self._assigned(found, name)
+            case _ if found.path.endswith(".TYPE_CHECKING"):
+                return Const(False)
             case _:
                 return External(found.path)
 
@@ -446,7 +450,7 @@ def _normal(value: Value, depth: int = 0) -> Value:
             if known is None or isinstance(known, bool):
                 return value
             if isinstance(known, str):
-                return value if known.startswith(_KEPT_TEXT) else TEXT
+                return value if len(known) < _LONG_TEXT or known.startswith(_KEPT_TEXT) else TEXT
             return NUMBER
         case Host() | Device() | Tensor():
             return (

@@ -84,13 +84,11 @@ class TorchCalls(Frame):
     def _memory_by_default(self) -> Memory | None:
         if self.memory_here is not None:
             return "host" if self.memory_here == "host" else "device"
-        if (
-            self.function is not None
-            and self.function.owner >= 0
-            and self.function.name in ("__init__", "reset_parameters")
-        ):
-            # It may be moved with its module, or made under `with device:`.
-            return None
+        if self.function is not None and self.function.owner >= 0 and self.function.name == "__init__":
+            owner = self.index.owner(self.analysis.context.number)
+            if self.index.is_module(owner):
+                # It may be moved with its module, or made under `with device:`.
+                return None
         return "host"
 
     def named_argument(self, node: ast.Call, name: str) -> ast.expr | None:
@@ -648,8 +646,8 @@ class TorchCalls(Frame):
         sized = node.args if name in names.SIZED else []
         for each in sized:
             value = self.memo.get(id(each), UNKNOWN)
-            if isinstance(value, Tensor) and value.is_sure and value.memory == "device":
-                self.reads(each, value, "Tensor.__index__" if name != "arange" else "Tensor.item")
+            if isinstance(value, Tensor) and value.is_sure and not value.is_host:
+                self.reads(each, value, "Tensor.__index__")
         return Tensor(memory, self._asks_bool(node), _rank(node, name))
 
     def _from_data(self, node: ast.Call, path: str, name: str, arguments: Arguments, line: int) -> Value:

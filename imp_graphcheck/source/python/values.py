@@ -177,6 +177,8 @@ def join(*values: Value) -> Value:
         for each in options_of(value):
             if isinstance(each, Tensor):
                 tensor = each if tensor is None else _either(tensor, each)
+            elif isinstance(each, Group):
+                _add_group(found, each)
             elif each not in found:
                 found.append(each)
     if tensor is not None:
@@ -191,6 +193,25 @@ def join(*values: Value) -> Value:
     if not found:
         return UNKNOWN
     return found[0] if len(found) == 1 else Options(tuple(found))
+
+
+def _add_group(found: list[Value], group: Group) -> None:
+    """Lists that may be one another are one list of all that they hold."""
+    for number, known in enumerate(found):
+        if not isinstance(known, Group) or known.kind != group.kind:
+            continue
+        if known == group or group.items == ():
+            return
+        if known.items == ():
+            found[number] = group
+        elif known.items is not None and group.items is not None and len(known.items) == len(group.items):
+            items = tuple(join(one, other) for one, other in zip(known.items, group.items, strict=True))
+            keys = known.keys if known.keys == group.keys else None
+            found[number] = Group(known.kind, join(known.element, group.element), items, keys)
+        else:
+            found[number] = Group(known.kind, join(known.element, group.element))
+        return
+    found.append(group)
 
 
 def _either(one: Tensor, other: Tensor) -> Tensor:
