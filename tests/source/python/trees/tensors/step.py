@@ -63,7 +63,10 @@ def step(x: torch.Tensor, mask: torch.Tensor, sizes: torch.Tensor, scores):
         x = x + scores
     ranks = torch.arange(sizes.max(), device=x.device)  #! d2h yes forbidden
     long = (
-        x.float().mean().item()  #! d2h yes forbidden
+        x
+        .float()
+        .mean()
+        .item()  #! d2h yes forbidden
     )
     return (
         host,
