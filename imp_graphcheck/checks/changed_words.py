@@ -27,15 +27,15 @@ _Flags = NDArray[np.bool_]
 class ChangedWord:
     """A number that differs: the place of the node, that of the parameter, its offset, and both values in words.
 
-    `around` are the eight bytes of both that it is part of, `position` where they begin among the words of the node.
+    `around` are the numbers of eight bytes that it may be part of, each with where it begins among the words of the node:
+    structs of four-byte fields are copied whole, with whatever lay in their gaps, at any word.
     """
 
     node: int
     param: int
     offset: int
     detail: str
-    around: tuple[int, int]
-    position: int
+    around: tuple[tuple[int, int, int], ...]
 
 
 def changed_words(
@@ -150,10 +150,13 @@ def _first(
     """The first number of a node that is no address of the host, if there is one."""
     while changed.any():
         word = _changed(mine, theirs, place, changed)
-        if not any(value in host_addresses for value in word.around):
+        at = next(
+            (at for at, *values in word.around if any(value in host_addresses for value in values)), None
+        )
+        if at is None:
             yield word
             return
-        changed[word.position : word.position + _ADDRESS // _WORD] = False
+        changed[at : at + _ADDRESS // _WORD] = False
 
 
 def _changed(mine: Node, theirs: Node, place: int, changed: _Flags) -> ChangedWord:
@@ -172,7 +175,15 @@ def _changed(mine: Node, theirs: Node, place: int, changed: _Flags) -> ChangedWo
     if width == 1:
         start += int(same[start:].argmin())
     old, new = (number_of(data[start : start + width]) for data in (before, after))
-    pair = halves.start * _WORD
-    around = tuple(int.from_bytes(data[pair : pair + _ADDRESS], "little") for data in (before, after))
+    around = tuple(
+        (begin + at, _number_at(before, at * _WORD), _number_at(after, at * _WORD))
+        for at in dict.fromkeys((halves.start, word, word - 1))
+        if at >= 0
+    )
     detail = f"{mine.params[index].name} {old} -> {new}"
-    return ChangedWord(place, index, start, detail, (around[0], around[1]), begin + halves.start)
+    return ChangedWord(place, index, start, detail, around)
+
+
+def _number_at(data: bytes, offset: int) -> int:
+    """Eight bytes, or as many as there are left."""
+    return int.from_bytes(data[offset : offset + _ADDRESS], "little")

@@ -25,7 +25,8 @@ def judged_audit(
     started, lines = time.monotonic(), marked()
     fault = _audit(pair.fault_model, device, folder, template)
     twin = twins.of(pair.twin_model, lambda: _audit(pair.twin_model, device, folder, template))
-    wrong = list(_wrong_sites(pair, fault, lines))
+    is_shown = fault.device == "sim" or not pair.sim_only
+    wrong = list(_wrong_sites(pair, fault, lines)) if is_shown else []
     elsewhere = list(_elsewhere(pair, fault, lines))
     flagged = [f"{site.api} at {site.place} is {site.fate}" for site in twin.sites if site.code]
     problems = [*wrong, *elsewhere, *(f"the clean twin {pair.twin}: {each}" for each in flagged)]
@@ -36,11 +37,12 @@ def judged_audit(
         code=CODE,
         fault=pair.fault,
         twin=pair.twin,
-        fired=not wrong,
+        fired=is_shown and not wrong,
         right_lines=not elsewhere,
         twin_silent=not flagged,
         seconds=time.monotonic() - started,
         problem="; ".join(problems),
+        shown=is_shown,
     )
     return row, fault.environment
 

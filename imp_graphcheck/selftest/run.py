@@ -22,6 +22,8 @@ from imp_graphcheck.selftest.cases import Case, cases
 from imp_graphcheck.selftest.shared_runs import SharedRuns
 
 OnRow = Callable[[MatrixRow], None]
+HANG_SECONDS = 60.0
+"""A replay that reads host memory which is gone does not always end."""
 TwinKey = tuple[str, int, str]
 """A twin, and how it is run: several faults share one."""
 
@@ -97,6 +99,7 @@ def _run(
         probe=case.probe,
         device=device,
         fault=fault,
+        timeout=HANG_SECONDS,
         output=folder,
         command=("imp-graphcheck", "selftest"),
     )

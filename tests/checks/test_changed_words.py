@@ -2,6 +2,7 @@
 
 import struct
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -145,3 +146,20 @@ def test_the_pointers_of_both_sides_are_left_out() -> None:
     assert details(base, other)
     assert details(base, pointed) == []
     assert details(replace(pointed), base) == []
+
+
+@pytest.mark.parametrize("at", [0, 4, 8, 12])
+@pytest.mark.parametrize("half", [0, 4])
+def test_nor_where_it_lies_across_two_words(at: int, half: int) -> None:
+    """A struct of four-byte fields is copied with what lay in its gaps: half of such an address may be all that differs."""
+    mine, theirs = bytearray(24), bytearray(24)
+    mine[at : at + 8] = (0x7F00_0C5A_B464).to_bytes(8, "little")
+    theirs[at : at + 8] = mine[at : at + 8]
+    theirs[at + half] ^= 0x11
+    base, other = graph((bytes(mine),)), graph((bytes(theirs),))
+    assert changed_words(base, other)
+    assert not changed_words(base, other, host_addresses=range(0x7F00_0000_0000, 0x7F80_0000_0000))
+    mine[20], theirs[20] = 1, 2
+    base, other = graph((bytes(mine),)), graph((bytes(theirs),))
+    (found,) = changed_words(base, other, host_addresses=range(0x7F00_0000_0000, 0x7F80_0000_0000))
+    assert found.offset <= 20 < found.offset + 8

@@ -132,8 +132,6 @@ class AtenTrace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if name == "aten::_pin_memory" and first is not None:
             size = first.numel() * first.element_size()
             return [("cudaHostAlloc", {"size_bytes": size, "host": "pinned"})]
-        if name == "aten::zero_" and self._is_ours(first) and first is not None and first.is_contiguous():
-            return [("cudaMemsetAsync", {"size_bytes": first.numel() * first.element_size()})]
         return []
 
     def _copy(

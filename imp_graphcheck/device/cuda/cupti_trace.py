@@ -136,7 +136,7 @@ class CuptiTrace:
             error=_error_name(result),
             size_bytes=None if is_handle else size,
             direction=direction,
-            host=self._known_kind(host) if has_host and host is not None else None,
+            host="pinned" if call.name in _PINS else self._known_kind(host) if has_host and host else None,
             host_address=host if has_host else None,
             content=host_content(host, size) if direction == "h2d" and host and size and not result else None,
             capturing=self._captures.concern(call, stream, event),

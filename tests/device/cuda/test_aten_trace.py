@@ -28,7 +28,6 @@ COMPARED = {
     "cudaEventSynchronize",
     "cudaEventRecord",
     "cudaStreamWaitEvent",
-    "cudaMemsetAsync",
 }
 
 
@@ -69,7 +68,6 @@ PROGRAMS: dict[str, Callable[[Any, torch.Tensor], object]] = {
     "upload": lambda m, x: x.copy_(torch.ones(8)),
     "upload aside": lambda m, x: x.copy_(torch.ones(8), non_blocking=True),
     "pinned upload": lambda m, x: x.copy_(torch.ones(8).pin_memory(), non_blocking=True),
-    "zero": lambda m, x: x.zero_(),
     "stream": lambda m, x: m.current_stream().synchronize(),
     "ask a stream": lambda m, x: m.current_stream().query(),
     "device": lambda m, x: m.wrapped.synchronize(),
