@@ -57,7 +57,9 @@ def _checked(tool: str, fault: str, seconds: float) -> Completed:
         "--fault",
         fault,
     )
-    return run((tool, "--tool", "memcheck", "--print-limit", "3", *program), seconds)
+    return run(
+        (tool, "--tool", "memcheck", "--report-api-errors", "no", "--print-limit", "3", *program), seconds
+    )
 
 
 def _row(fault: str, done: Completed) -> str:

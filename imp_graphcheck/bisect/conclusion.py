@@ -15,7 +15,7 @@ from imp_graphcheck.record.run import Run
 def concluded(bisection: Bisection, done: Sequence[Done], *, exhausted: bool) -> Bisection:
     """The record with its answer. `exhausted`: there was more to try, and no trial left to try it with."""
     runs = [each.run for each in done if each.run is not None]
-    findings = _distinct([finding for run in runs for finding in run.findings])
+    findings = _distinct(_of_all(runs))
     probes = tuple(probe for run in runs for probe in run.probes)
     causes = causes_of(findings, probes)
     told = [cause.finding for cause in causes]
@@ -68,6 +68,44 @@ def _status(
     if exhausted:
         return "inconclusive", "--max-trials was reached before everything was tried"
     return "nothing found", f"{len(probes)} interventions, and the answers stayed right"
+
+
+def _of_all(runs: Sequence[Run]) -> list[Finding]:
+    """The findings of all trials, trial after trial.
+
+    Where a program does not do the same each time, the memory behind one argument comes from another line in another
+    trial. That is one finding: the later one, on which interventions were tried, with what the earlier one knows.
+    """
+    told: list[Finding] = []
+    for run in runs:
+        places = {_argument(finding): number for number, finding in enumerate(told) if finding.argument}
+        for finding in run.findings:
+            number = places.get(_argument(finding))
+            if number is None or _line(finding) in (None, _line(told[number])):
+                told.append(finding)
+            else:
+                told[number] = _merged(told[number], finding)
+    return told
+
+
+def _argument(finding: Finding) -> tuple[object, ...]:
+    code = "GC201" if finding.code == "GC202" else finding.code
+    return code, finding.graph, finding.node, finding.argument
+
+
+def _line(finding: Finding) -> tuple[str, int] | None:
+    site = finding.allocation_site
+    return None if site is None else (site.file, site.line)
+
+
+def _merged(earlier: Finding, later: Finding) -> Finding:
+    also = f"in another trial this memory was allocated at {earlier.allocation_site}"
+    return replace(
+        later,
+        free_site=later.free_site or earlier.free_site,
+        launch_site=later.launch_site or earlier.launch_site,
+        consequences=(*later.consequences, *((also,) if earlier.allocation_site is not None else ())),
+    )
 
 
 def _distinct(findings: Sequence[Finding]) -> tuple[Finding, ...]:

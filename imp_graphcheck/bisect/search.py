@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from imp_graphcheck.bisect.trial_settings import TrialKind, TrialSettings
 from imp_graphcheck.capture.settings import CAPTURE_MODES
-from imp_graphcheck.checks.causes import LIFETIMES, REUSE, causes_of
+from imp_graphcheck.checks.causes import REUSE, causes_of
 from imp_graphcheck.record.run import Run
 
 
@@ -40,7 +40,7 @@ def next_trial(base: TrialSettings, done: Sequence[Done], *, keep_going: bool) -
         return replace(base, kind="captured anew")
     if first.graphs and not _made(done, "stepped") and (_died_unexplained(done) or keep_going):
         return replace(base, kind="stepped")
-    may_come = keep_going or _all_right(done) or (_kept_right(done) and _gives_back_late(done))
+    may_come = keep_going or _all_right(done) or _gives_back_late(done)
     if first.graphs and base.repeat and not _made(done, "repeated") and may_come:
         return replace(base, kind="repeated")
     if _made(done, "repeated") and _gives_back_late(done):
@@ -50,25 +50,26 @@ def next_trial(base: TrialSettings, done: Sequence[Done], *, keep_going: bool) -
     return None
 
 
-def _kept_right(done: Sequence[Done]) -> bool:
-    """Whether the replays were right with everything kept alive, or have not been tried so."""
-    pins = [
-        probe for each in done if each.run is not None for probe in each.run.probes if probe.probe == "pin"
-    ]
-    return all(probe.outcome == "right" for probe in pins)
-
-
 def _died_from_nothing(done: Sequence[Done]) -> bool:
     probes = [probe for each in done if each.run is not None for probe in each.run.probes]
     return any(probe.probe == "first use" and probe.outcome == "died" for probe in probes)
 
 
 def _gives_back_late(done: Sequence[Done]) -> bool:
-    """Whether memory was given back that no intervention was tried on: in the passes that were made later."""
+    """Whether memory is suspected that no intervention was tried on: it was given back before the captures, or after many
+    passes only.
+    """
     runs = [each.run for each in done if each.run is not None]
     probes = [probe for run in runs for probe in run.probes]
+    tried = {(site.file, site.line) for probe in probes for site in probe.sites}
     causes = causes_of([finding for run in runs for finding in run.findings], probes)
-    return any(cause.finding.code in LIFETIMES and not cause.proof for cause in causes)
+    return any(
+        cause.finding.code in ("GC201", "GC202")
+        and not cause.proof
+        and (at := cause.finding.allocation_site) is not None
+        and (at.file, at.line) not in tried
+        for cause in causes
+    )
 
 
 def _all_right(done: Sequence[Done]) -> bool:

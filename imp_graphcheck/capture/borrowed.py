@@ -73,15 +73,16 @@ def find_given_back(session: Session) -> list[Finding]:
 
 
 def told_already(finding: Finding, known: Iterable[Finding]) -> bool:
-    """Whether the graphs that were captured point at memory of the same line, or from the same line."""
+    """Whether the graphs that were captured point at memory that the same line allocated, freed, or used."""
+    mine = _lines(finding)
     return any(
-        other.code.startswith("GC2")
-        and (
-            _line(other.allocation_site) == _line(finding.allocation_site) is not None
-            or _line(other.launch_site) == _line(finding.launch_site) is not None
-        )
+        other.code.startswith("GC2") and any(line in mine and line is not None for line in _lines(other))
         for other in known
     )
+
+
+def _lines(finding: Finding) -> tuple[tuple[str, int] | None, ...]:
+    return _line(finding.allocation_site), _line(finding.free_site), _line(finding.launch_site)
 
 
 def _line(site: Site | None) -> tuple[str, int] | None:

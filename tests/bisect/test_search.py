@@ -95,3 +95,38 @@ def test_a_death_without_a_proven_cause_is_stepped_to_its_node() -> None:
     pinned = ProbeResult(probe="pin", intervention="", outcome="died")
     alive = Done(settings=AS_IT_IS, run=run())
     assert after(alive, Done(settings=KEPT, run=run(probes=(pinned,)))) == ("stepped", "global")
+
+
+def test_a_death_beside_something_frozen_gets_a_capture_for_each_call() -> None:
+    pinned = ProbeResult(probe="pin", intervention="", outcome="died")
+    done = (
+        Done(settings=AS_IT_IS, run=run("GC301")),
+        Done(settings=KEPT, run=run(probes=(pinned,))),
+    )
+    assert after(*done) == ("captured anew", "global")
+    right = ProbeResult(probe="fresh", intervention="", outcome="right")
+    anew = Done(settings=replace(BASE, kind="captured anew"), run=run(probes=(right,)))
+    assert after(*done, anew) is None
+
+
+def test_memory_that_was_given_back_before_the_captures_is_looked_at_from_nothing() -> None:
+    right = ProbeResult(probe="pin", intervention="", outcome="right")
+    done = (Done(settings=AS_IT_IS, run=run("GC201")), Done(settings=KEPT, run=run(probes=(right,))))
+    assert after(*done) == ("repeated", "global")
+    proven = Done(settings=replace(BASE, kind="repeated"), run=run("GC201", probes=(PROOF,)))
+    assert after(*done, proven) is None
+
+
+def test_what_only_the_later_passes_give_back_is_kept_alive_longer() -> None:
+    done = (Done(settings=AS_IT_IS, run=run()), Done(settings=KEPT, run=run()))
+    late = Done(settings=replace(BASE, kind="repeated"), run=run("GC201"))
+    assert after(*done, late) == ("kept alive longer", "global")
+    longer = Done(settings=replace(BASE, kind="kept alive longer"), run=run())
+    assert after(*done, late, longer) is None
+
+
+def test_a_death_from_nothing_is_followed_by_captures_of_each_call() -> None:
+    done = (Done(settings=AS_IT_IS, run=run("GC201")), Done(settings=KEPT, run=run()))
+    fell = ProbeResult(probe="first use", intervention="", outcome="died")
+    late = Done(settings=replace(BASE, kind="repeated"), run=run("GC201", probes=(fell,)))
+    assert after(*done, late) == ("captured anew", "global")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from imp_graphcheck.bisect.captured_anew import run_captured_anew
 from imp_graphcheck.bisect.kept_alive import run_kept_alive
 from imp_graphcheck.bisect.repeated import run_repeated
 from imp_graphcheck.bisect.stepped import run_stepped
@@ -90,7 +91,9 @@ def test_from_nothing_the_warm_up_shows(trial: Trial) -> None:
     settings = TrialSettings(model="", repeat=3)
     run = trial(lambda session: run_repeated(session, settings), "qwen3-tiny", fault="advancing-warm-up")
     assert {finding.code for finding in run.findings} == {"GC405"}
-    assert outcomes(run) == {"first use": "wrong", "replay": "right"}
+    told = [(probe.probe, probe.outcome) for probe in run.probes]
+    # Wrong as the calls came; the same graphs are right once nothing is captured between the calls.
+    assert told == [("first use", "wrong"), ("first use", "right"), ("replay", "right")]
 
 
 def test_passes_are_counted_and_bounded(trial: Trial) -> None:
@@ -110,3 +113,119 @@ def test_a_capture_of_its_own_makes_what_is_frozen_right(trial: Trial, fault: st
         "right",
         "wrong",
     )
+
+
+STYLE = Path(__file__).parent.parent / "capture" / "engine_style_faults.py"
+PROGRAMS = """
+import torch
+from imp_graphcheck.faults.programs.base import Doubling
+
+class ScratchByNeed(Doubling):
+    \"\"\"Scratch as large as the largest call so far; each size has a graph, and the small one is captured first.\"\"\"
+    def setup(self, device):
+        super().setup(device)
+        self.rows, self.scratch = torch.zeros(64, 8, device=device), torch.zeros(1, device=device)
+    def calls(self):
+        return [{"rows": rows, "value": i + 1.0} for i, rows in enumerate((4, 4, 64, 64, 4))]
+    def key(self, call):
+        return call["rows"]
+    def prepare(self, call):
+        self.rows.fill_(call["value"])
+    def forward(self, call):
+        rows = self.rows[: call["rows"]]
+        if self.scratch.numel() < rows.numel():
+            self.scratch = torch.zeros(rows.numel(), device=self.device)
+        return torch.mul(rows, 2, out=self.scratch[: rows.numel()].view_as(rows)).sum(0)
+
+class Three(Doubling):
+    \"\"\"A bias of each call, a number from the host, and one staging buffer that nobody waits for.\"\"\"
+    def setup(self, device):
+        super().setup(device)
+        self.host = torch.zeros(4, 8).pin_memory()
+    def prepare(self, call):
+        self.host.fill_(call["value"])
+        self.x.copy_(self.host, non_blocking=True)
+        self.bias, self.factor = torch.full((8,), call["value"], device=self.device), call["value"]
+    def forward(self, call):
+        return self.x * self.factor + self.bias
+
+class LateReplacement(Doubling):
+    \"\"\"A bias that is replaced after many calls.\"\"\"
+    def setup(self, device):
+        super().setup(device)
+        self.served, self.bias = 0, torch.ones(8, device=device)
+    def forward(self, call):
+        return self.x + self.bias
+    def between(self, call):
+        self.served += 1
+        if self.served == 30:
+            self.bias = torch.ones(8, device=self.device)
+
+class BranchAtTheSecond(Doubling):
+    \"\"\"Right with the graph of the first call; the second, at which a program captures, leaves a term out.\"\"\"
+    def calls(self):
+        return [{"count": count, "value": i + 1.0} for i, count in enumerate((2, 0, 3, 1))]
+    def prepare(self, call):
+        super().prepare(call)
+        if not hasattr(self, "count"):
+            self.count = torch.zeros((), device=self.device)
+        self.count.fill_(call["count"])
+    def forward(self, call):
+        return self.x + self.count * self.x.sin() if call["count"] else self.x + 0
+"""
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Path:
+    (tmp_path / "late_programs.py").write_text(PROGRAMS)
+    return tmp_path / "late_programs.py"
+
+
+def from_nothing(session: Session) -> None:
+    run_repeated(session, TrialSettings(model="", repeat=12))
+
+
+def test_from_nothing_the_scratch_of_the_small_graph_is_seen_to_go(trial: Trial, programs: Path) -> None:
+    run = trial(from_nothing, f"{programs}:ScratchByNeed")
+    (finding,) = run.findings
+    assert (finding.code, finding.graph) == ("GC201", "4")
+    assert finding.allocation_site is not None
+    assert finding.free_site is not None
+    told = [(probe.probe, probe.outcome) for probe in run.probes if probe.sites]
+    assert ("canary", "wrong") in told, "it is handed out to the probe, and the graph writes there"
+
+
+def test_many_passes_end_with_a_census(trial: Trial, programs: Path) -> None:
+    run = trial(from_nothing, f"{programs}:LateReplacement")
+    (finding,) = run.findings
+    assert finding.code == "GC201"
+    assert ("poison", "wrong") in [(probe.probe, probe.outcome) for probe in run.probes if probe.sites]
+
+
+def test_what_a_first_use_froze_is_not_laid_to_the_warm_up(trial: Trial, programs: Path) -> None:
+    run = trial(from_nothing, f"{programs}:BranchAtTheSecond")
+    assert [finding.code for finding in run.findings] == ["GC303", "GC306"]
+    assert outcomes(run)["fresh"] == "right"
+
+
+def test_causes_beside_each_other_are_all_found(trial: Trial, programs: Path) -> None:
+    run = trial(run_kept_alive, f"{programs}:Three")
+    assert {finding.code for finding in run.findings} == {"GC201", "GC403", "GC502"}
+    assert (outcomes(run)["pin"], outcomes(run)["fresh"], outcomes(run)["delay"]) == (
+        "wrong",
+        "right",
+        "wrong",
+    )
+
+
+def test_the_memory_of_a_graph_of_its_own_is_not_dead(trial: Trial) -> None:
+    run = trial(run_kept_alive, f"{STYLE}:HandsTheTensorOn")
+    assert [finding.code for finding in run.findings] == ["GC407"]
+
+
+def test_keeping_everything_alive_does_not_help_what_a_frozen_number_sends_astray(trial: Trial) -> None:
+    assert outcomes(trial(run_kept_alive, f"{STYLE}:StartsBeyond")) == {"pin": "died"}
+
+
+def test_a_graph_for_each_call_where_the_shared_one_dies(trial: Trial) -> None:
+    assert outcomes(trial(run_captured_anew, f"{STYLE}:StartsBeyond")) == {"fresh": "right"}

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Mapping
 from types import SimpleNamespace
 
+import engine_style_faults
 import torch
 
 from imp_graphcheck.faults.programs.base import Doubling
@@ -255,3 +256,33 @@ class ViewsTheRows(Doubling):
         scratch = self.x.new_empty(4, 8) if self.capturing else torch.empty(4, 8, device=self.device)
         rows = self.x if self.capturing else self.x[:64]
         return torch.mul(rows, 2, out=scratch)
+
+
+class TableFromTheStart(engine_style_faults.TableByNeed):
+    """The table has the longest length before the first call."""
+
+    longest = 600
+
+
+class TurnsInScratch(Doubling):
+    """Scratch in the slots of a ring, another one for each call, written before it is read: any slot will do."""
+
+    def setup(self, device):
+        super().setup(device)
+        self.slots, self.turn = torch.zeros(5, 4, 8, device=device), 0
+
+    def prepare(self, call):
+        super().prepare(call)
+        self.turn = (self.turn + 1) % 5
+
+    def forward(self, call):
+        return torch.mul(self.x, 2, out=self.slots[self.turn]) + 1
+
+
+class CopiesTheTensorOn(engine_style_faults.HandsTheTensorOn):
+    """What the next call starts from is copied into one tensor, inside the region."""
+
+    def forward(self, call):
+        hidden = self.x + self.start * 2
+        self.hidden.copy_(hidden * (3 if call["part"] == "a" else 1))
+        return self.hidden.sum(-1)

@@ -270,3 +270,103 @@ class ListsLengths(Doubling):
     def forward(self, call):
         parts = self.x.view(-1)[:10].split(self.lengths.tolist())  # MARK ListsLengths launch
         return torch.stack([part.sum() for part in parts])
+
+
+class TableByNeed(Doubling):
+    """A table that is as long as the longest call so far; the eager calls have made it long before anything is captured."""
+
+    longest = 0
+
+    def setup(self, device):
+        super().setup(device)
+        self.table, self.last = torch.ones(1, device=device), torch.zeros(1, dtype=torch.int64, device=device)
+        self.need(self.longest)
+
+    def need(self, count):
+        if self.table.numel() < count:
+            self.table = torch.arange(float(count), device=self.device)  # MARK TableByNeed allocation free
+
+    def calls(self):
+        return [{"request": i, "length": n, "value": i + 1.0} for i, n in enumerate((8, 600, 20))]
+
+    def prepare(self, call):
+        super().prepare(call)
+        self.need(call["length"])
+        self.last.fill_(call["length"] - 1)
+
+    def forward(self, call):
+        return self.x * self.table[self.last]  # MARK TableByNeed launch
+
+
+class RingOfSlots(Doubling):
+    """Inputs in the slots of a ring; which one is next is the host's, and the same call gets another one each time."""
+
+    def setup(self, device):
+        super().setup(device)
+        self.slots, self.turn = torch.zeros(5, 4, 8, device=device), 0
+
+    def calls(self):
+        return [{"value": float(i + 1)} for i in range(7)]
+
+    def prepare(self, call):
+        self.turn = (self.turn + 1) % 5
+        self.slots[self.turn].fill_(call["value"])
+
+    def forward(self, call):
+        return self.slots[self.turn].cumsum(0)  # MARK RingOfSlots launch
+
+
+class HandsTheTensorOn(Doubling):
+    """What the next call starts from is an attribute that each forward binds anew; there are two graphs."""
+
+    def setup(self, device):
+        super().setup(device)
+        self.hidden, self.start = torch.zeros(4, 8, device=device), torch.zeros(4, 8, device=device)
+
+    def calls(self):
+        return [{"value": float(i), "part": part} for i, part in enumerate("abaab")]
+
+    def key(self, call):
+        return call["part"]
+
+    def prepare(self, call):
+        super().prepare(call)
+        self.start.copy_(self.hidden) if call["value"] else self.start.zero_()
+
+    def forward(self, call):
+        hidden = self.x + self.start * 2
+        self.hidden = hidden * (3 if call["part"] == "a" else 1)  # MARK HandsTheTensorOn launch
+        return self.hidden.sum(-1)
+
+
+class StartsBeyond(Doubling):
+    """A start that goes in as a number; the gather behind it is out of range at another call, and innocent."""
+
+    def setup(self, device):
+        super().setup(device)
+        self.rows = torch.arange(512.0, device=device).view(64, 8)
+        self.first = torch.zeros(4, dtype=torch.int64, device=device)
+
+    def calls(self):
+        return [{"request": i, "start": s, "first": 60 - s} for i, s in enumerate((50, 0, 20))]
+
+    def prepare(self, call):
+        self.first.copy_(torch.arange(4) + call["first"])
+
+    def forward(self, call):
+        return self.rows.index_select(0, self.first + call["start"]) * 2  # MARK StartsBeyond launch
+
+
+class SlotBeforeBranch(Doubling):
+    """A row that is chosen on the host, and behind it a branch: the one must not hide the other."""
+
+    def setup(self, device):
+        super().setup(device)
+        self.cache = torch.zeros(8, 8, device=device)
+
+    def state(self):
+        return {"cache": self.cache}
+
+    def forward(self, call):
+        self.cache[call["request"]].copy_(self.x[0])  # MARK SlotBeforeBranch launch
+        return self.x.exp() if call["value"] > 2 else self.x + 1

@@ -23,6 +23,11 @@ EXPECTED = {
     "WritesNothing": ["GC404", "GC408"],
     "SwallowsTheError": ["GC101", "GC601"],
     "ListsLengths": ["GC101", "GC601"],
+    "TableByNeed": ["GC201"],
+    "RingOfSlots": ["GC304", "GC501"],
+    "HandsTheTensorOn": ["GC407", "GC501", "GC501"],
+    "StartsBeyond": ["GC301", "GC306"],
+    "SlotBeforeBranch": ["GC305", "GC303", "GC306", "GC501", "GC504"],
 }
 
 
@@ -68,6 +73,9 @@ def test_cause_and_its_lines_come_first(check: Callable[..., Run], program: str)
         "ChecksBuffersOut",
         "RejectsTokens",
         "ViewsTheRows",
+        "TableFromTheStart",
+        "TurnsInScratch",
+        "CopiesTheTensorOn",
     ],
 )
 def test_right_programs_are_clean(check: Callable[..., Run], program: str) -> None:

@@ -138,3 +138,25 @@ def test_what_an_intervention_showed_has_it_for_proof() -> None:
         ("GC403", None, True),
         ("GC402", None, False),
     ]
+
+
+def test_what_escaped_from_a_capture_is_proven_by_captures_of_each_call() -> None:
+    probes = [probe("pin", "wrong"), probe("fresh", "right")]
+    assert codes([finding("GC404", launched=LAUNCH)], probes) == [("GC404", None, True)]
+    assert codes([finding("GC404", launched=LAUNCH)], [probe("pin", "right")]) == [("GC404", None, False)]
+
+
+def test_a_death_from_nothing_proves_what_its_graphs_point_at() -> None:
+    died = [probe("pin", "right"), probe("first use", "died")]
+    suspicion = finding("GC201", at=TABLE)
+    assert codes([suspicion], died) == [("GC201", None, False)]
+    assert codes([suspicion], [*died, probe("fresh", "right")]) == [("GC201", None, True)]
+    # Where the replays are wrong with everything alive it is something else that a capture for each call mends.
+    frozen = [probe("pin", "wrong"), probe("fresh", "right")]
+    assert codes([suspicion], frozen) == [("GC201", None, False)]
+
+
+def test_what_was_frozen_at_a_first_use_is_not_ruled_out_by_other_graphs() -> None:
+    probes = [probe("pin", "right"), probe("first use", "wrong"), probe("fresh", "right")]
+    assert codes([finding("GC303", launched=LAUNCH)], probes) == [("GC303", None, True)]
+    assert codes([finding("GC303", launched=LAUNCH)], probes[:1]) == []

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from imp_graphcheck.checks.drift import check_drift, missing_from_key
 from imp_graphcheck.record.graph import GraphTrace, Node, Param, Pointer
 from imp_graphcheck.record.memory import Allocation
+from imp_graphcheck.record.site import Site
 
 STATIC = Allocation(generation=1, address=0x1000, size_bytes=512)
 MEMORY = {
@@ -168,3 +169,55 @@ def test_a_word_that_was_no_address_tells_nothing() -> None:
 
     assert drift(with_pointer(0x1000, 1, True), with_pointer(0x5000, 2, None)) == ["GC304"]
     assert drift(with_pointer(0x1000, 1, False), with_pointer(0x5000, 2, None)) == []
+
+
+def drift_of(*graphs: GraphTrace, controls: tuple[GraphTrace, ...] = (), moved_on: bool = False) -> list[str]:
+    findings = check_drift(
+        *graphs, MEMORY, base_facts={}, other_facts={}, controls=controls, moved_on=moved_on
+    )
+    return [finding.code for finding in findings]
+
+
+def test_what_comes_before_a_divergence_is_told_too() -> None:
+    front, back = node(0, params=(tensor(0x1000, 1, 8), number(3))), node(1, name="exp")
+    mine, theirs = graph(node(), node(1), pool="pool A"), graph(front, back, pool="pool B")
+    assert drift_of(mine, theirs) == ["GC301", "GC303", "GC306"]
+    behind = graph(node(), back, node(2, params=(tensor(0x1000, 1, 8), number(3))), pool="pool B")
+    assert drift_of(graph(node(), node(1), node(2), pool="pool A"), behind) == ["GC303", "GC306"]
+
+
+def test_a_pointer_that_moves_with_every_capture_counts_where_replays_are_wrong() -> None:
+    slots = [
+        graph(node(0, params=(tensor(0x1000 + 64 * slot, 1, 8),)), pool=f"pool {slot}") for slot in range(3)
+    ]
+    base, control, other = slots
+    assert drift_of(base, other, controls=(control,)) == []
+    assert drift_of(base, other, controls=(control,), moved_on=True) == ["GC304"]
+
+
+def test_memory_that_was_handed_out_anew_has_not_moved_on() -> None:
+    dead = MEMORY | {2: replace(MEMORY[2], state="freed")}
+    base, control, other = (
+        graph(node(0, params=(tensor(address, generation, 8),)), pool=f"pool {address}")
+        for address, generation in ((0x5000, 2), (0x1000, 1), (0x1040, 1))
+    )
+    findings = check_drift(
+        base, other, dead, base_facts={}, other_facts={}, controls=(control,), moved_on=True
+    )
+    assert findings == ()
+
+
+def test_every_line_with_the_same_kind_of_difference_is_named() -> None:
+    lines = [Site(file="model.py", line=line, function="forward") for line in (3, 9, 3)]
+    nodes = [node(place, launch=place) for place in range(3)]
+    others = [node(place, launch=place, params=(tensor(0x1000, 1, 8), number(5))) for place in range(3)]
+    mine = replace(graph(*nodes, pool="pool A"), sites=tuple(lines))
+    first, _ = check_drift(
+        mine,
+        replace(graph(*others, pool="pool B"), sites=tuple(lines)),
+        MEMORY,
+        base_facts={},
+        other_facts={},
+    )
+    assert first.launch_site == lines[0]
+    assert first.consequences == ("so does node 1 mul, launched at model.py:9 forward()",)

@@ -4,7 +4,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from imp_graphcheck.checks.ranking import ranked, settled_drift
+from imp_graphcheck.checks.ranking import filed_deaths, ranked, settled_drift
 from imp_graphcheck.record.finding import Finding
 from imp_graphcheck.record.run import CallComparison, StateComparison
 
@@ -64,3 +64,13 @@ def test_drift_stays_an_error_where_little_was_replayed_or_state_differs() -> No
 def test_other_findings_are_left_alone() -> None:
     other = found("GC201")
     assert settled_drift([other], [CALL, replace(CALL, call=1)], []) == (other,)
+
+
+def test_a_death_is_filed_under_what_its_graph_has_frozen() -> None:
+    death = found("GC209", message="the replay died in node 1")
+    frozen, elsewhere = found("GC301"), found("GC301", graph="other")
+    assert filed_deaths([death, elsewhere, frozen]) == (
+        elsewhere,
+        replace(frozen, consequences=("the replay died in node 1",)),
+    )
+    assert filed_deaths([death, elsewhere]) == (death, elsewhere)

@@ -26,6 +26,7 @@ from imp_graphcheck.source.cpp.syntax import (
     pointer_sign,
     value_of,
 )
+from imp_graphcheck.source.cpp.types import parse_type
 from imp_graphcheck.source.cpp.words import words
 
 _CALL_ONCE = frozenset({"call_once", "flag_once"})
@@ -33,7 +34,12 @@ _THREADS = frozenset({"thread", "jthread", "async"})
 _LEAVES = frozenset(
     {"return_statement", "throw_statement", "break_statement", "continue_statement", "goto_statement"}
 )
+_GIVES_UP = words("abort exit _exit quick_exit terminate rethrow_exception __builtin_trap __builtin_unreachable")
 _ENVIRONMENT = frozenset({"getenv", "secure_getenv", "GetEnvironmentVariableA", "_dupenv_s"})
+_GIVING = frozenset({"move", "forward", "exchange"})
+_LITERALS = frozenset(
+    {"number_literal", "string_literal", "char_literal", "true", "false", "null", "initializer_list"}
+)
 _CHANGING = words(
     "reset emplace try_emplace insert push_back emplace_back resize reserve assign swap allocate alloc init store exchange "
     "insert_or_assign operator= set grow"
@@ -80,7 +86,7 @@ class Bodies:
                 (child for child in node.children if child.type in ("compound_statement", "try_statement")),
                 None,
             )
-        if body is not None:
+        if body is not None and not function.is_device:
             self.walk(body)
         self._function, self._guards = before
         return number
@@ -169,10 +175,25 @@ class Bodies:
         self.walk(condition)
         text = self._expressions.words(value_of(condition))
         line = line_of(node)
-        self._under(Guard("if", text, False, line), [node.child_by_field_name("consequence")])
+        then = node.child_by_field_name("consequence")
+        self._under(Guard("fatal" if self._gives_up(then) else "if", text, False, line), [then])
         otherwise = node.child_by_field_name("alternative")
         if otherwise is not None:
             self._under(Guard("if", text, True, line), [otherwise])
+
+    def _gives_up(self, node: Node | None) -> bool:
+        """Whether a block ends with an exception or with the end of the program."""
+        last = node
+        if node is not None and node.type == "compound_statement":
+            last = node.named_children[-1] if node.named_children else None
+        if last is not None and last.type == "expression_statement" and last.named_children:
+            last = last.named_children[0]
+        if last is None:
+            return False
+        if last.type in ("throw_statement", "throw_expression"):
+            return True
+        callee = last.child_by_field_name("function") if last.type == "call_expression" else None
+        return callee is not None and self._expressions.callee(callee)[1] in _GIVES_UP
 
     def _choice(self, node: Node) -> None:
         condition = node.child_by_field_name("condition")
@@ -190,9 +211,17 @@ class Bodies:
         if left is None or right is None or sign not in ("&&", "||", "and", "or"):
             for child in node.named_children:
                 self.walk(child)
+            if left is not None and right is not None and left.type == "identifier":
+                self._operator_on(left, right, sign)
             return
         self.walk(left)
         self._under(Guard("if", self._expressions.words(left), sign in ("||", "or"), line_of(node)), [right])
+
+    def _operator_on(self, left: Node, right: Node, sign: str) -> None:
+        assert self._function is not None
+        if self._expressions.text(left) in self._function.locals and self._may_be_object(left):
+            given = (self._expressions.expression(left), self._expressions.expression(right))
+            self._add(Call("operator", f"operator{sign}", line_of(left), arity=1, values=given))
 
     def _switch(self, node: Node) -> None:
         condition, body = node.child_by_field_name("condition"), node.child_by_field_name("body")
@@ -255,6 +284,10 @@ class Bodies:
             in self._expressions.source[node.start_byte : node.start_byte + 200].split(b"{")[0],
             parent=number,
         )
+        captures = node.child_by_field_name("captures")
+        for each in captures.named_children if captures is not None else ():
+            if each.type == "lambda_capture_initializer":
+                self.walk(each)
         declarator = node.child_by_field_name("declarator")
         if declarator is not None:
             function.parameters, function.is_variadic = self._expressions.parameters(declarator)
@@ -339,21 +372,27 @@ class Bodies:
                 self._add_lambda(node, name, call, position)
             elif node.type == "identifier":
                 self._identifier(node, position, call)
+                if name in _GIVING and self._function is not None:
+                    self._function.given_away.add(self._expressions.text(node))
+            elif call is not None and (named := _function_named(node)) is not None:
+                self._qualified(named, position, call)
             else:
                 address = address_taken(node)
                 if address is not None:
                     self._changed(address)
                 self.walk(node)
 
-    def _add_lambda(self, node: Node, name: str, call: Call | None, position: int) -> None:
-        guard: Guard | None = None
+    def _of_taker(self, name: str, line: int) -> tuple[int, ...]:
+        """The guards of what is handed to a function of this name."""
         if name in _CALL_ONCE:
-            guard = Guard("once", f"first call only (std::{name})", False, line_of(node))
-        elif name in _THREADS:
-            guard = Guard("thread", "in a thread of its own", False, line_of(node))
+            return (*self._guards, self._number(Guard("once", f"first call only (std::{name})", False, line)))
+        if name in _THREADS:
+            return (*self._guards, self._number(Guard("thread", "in a thread of its own", False, line)))
+        return self._guards
+
+    def _add_lambda(self, node: Node, name: str, call: Call | None, position: int) -> None:
         before = self._guards
-        if guard is not None:
-            self._guards = (*before, self._number(guard))
+        self._guards = self._of_taker(name, line_of(node))
         number = self._lambda_function(node)
         self._add(
             Call(
@@ -376,19 +415,29 @@ class Bodies:
         elif self._function is not None and (
             name not in self._function.locals or name in self._function.lambdas
         ):
-            self._add(
-                Call(
-                    "mention",
-                    name,
-                    line_of(node),
-                    position=position,
-                    arguments=(call.name,) if call is not None else (),
-                )
-            )
+            self._mention(name, line_of(node), (), position, call)
 
-    def _qualified(self, node: Node) -> None:
+    def _qualified(self, node: Node, position: int = -1, call: Call | None = None) -> None:
         path = path_of(self._expressions.text(node))
-        self._add(Call("mention", path[-1], line_of(node), scope=path[:-1]))
+        self._mention(path[-1], line_of(node), path[:-1], position, call)
+
+    def _mention(
+        self, name: str, line: int, scope: tuple[str, ...], position: int, call: Call | None
+    ) -> None:
+        before = self._guards
+        if call is not None:
+            self._guards = self._of_taker(call.name, line)
+        self._add(
+            Call(
+                "mention",
+                name,
+                line,
+                scope=scope,
+                position=position,
+                arguments=(call.name,) if call is not None else (),
+            )
+        )
+        self._guards = before
 
     def _new(self, node: Node) -> None:
         kind = node.child_by_field_name("type")
@@ -476,7 +525,9 @@ class Bodies:
                         )
                     )
                 self._function.locals[variable] = Local(type_text)
-                self._add(Call("construct", type_text, line_of(node), arity=arity))
+                self._add(
+                    Call("construct", type_text, line_of(node), arity=arity, arguments=(variable,))
+                )
                 continue
             by_pointer = target.type in ("pointer_declarator", "reference_declarator")
             before = self._guards
@@ -497,6 +548,7 @@ class Bodies:
                 )
                 if value is not None:
                     self.walk(value)
+                self._ends_with_scope(variable, type_text, value, line_of(node))
                 if not by_pointer and type_text != "auto":
                     arity = 0
                     if value is not None and value.type in ("argument_list", "initializer_list"):
@@ -504,9 +556,26 @@ class Bodies:
                     elif value is not None:
                         arity = 1
                     self._add(
-                        Call("construct", type_text, line_of(node), arity=arity, values=self._values(value))
+                        Call(
+                            "construct",
+                            type_text,
+                            line_of(node),
+                            arity=arity,
+                            arguments=(variable,),
+                            values=self._values(value),
+                        )
                     )
             self._guards = before
+
+    def _ends_with_scope(self, variable: str, type_text: str, value: Node | None, line: int) -> None:
+        """`auto p = std::make_unique<T>()`: what it holds ends with it."""
+        if value is None or value.type != "call_expression" or type_text != "auto":
+            return
+        callee = value.child_by_field_name("function")
+        name = self._expressions.callee(callee)[1] if callee is not None else ""
+        if name in MAKERS:
+            kind = "(unique)" if name == "make_unique" else "(shared)"
+            self._add(Call("destroy", kind, line, arguments=(variable,), values=(("name", (), variable),)))
 
     def _values(self, value: Node | None) -> tuple[Expr, ...]:
         """What an initialiser hands to a constructor."""
@@ -549,6 +618,9 @@ class Bodies:
         known = self._function.locals.get(variable)
         if known is not None and "getenv" in self._expressions.words(right):
             known.text += " " + self._expressions.words(right)
+        if self._may_be_object(left) and right.type not in _LITERALS:
+            given = (self._expressions.expression(left), self._expressions.expression(right))
+            self._add(Call("operator", "operator=", line_of(node), arity=1, values=given))
         if right.type == "initializer_list":
             values = self._values(right)
             self._add(
@@ -566,10 +638,31 @@ class Bodies:
         else:
             self.walk(right)
 
+    def _may_be_object(self, node: Node) -> bool:
+        """Whether this can be an object of a class, as far as the body itself says."""
+        assert self._function is not None
+        if node.type not in ("identifier", "field_expression"):
+            return False
+        local = self._function.locals.get(self._expressions.text(node))
+        if local is None:
+            return True
+        kind = parse_type(local.type)
+        return not kind.stars and not kind.is_number
+
+    def _subscript(self, node: Node) -> None:
+        for child in node.named_children:
+            self.walk(child)
+        argument = node.child_by_field_name("argument")
+        if argument is not None and self._may_be_object(argument):
+            given = (self._expressions.expression(argument),)
+            self._add(Call("operator", "operator[]", line_of(node), arity=1, values=given))
+
     def _return(self, node: Node) -> None:
         """`return {a, b};` makes what the function returns."""
         assert self._function is not None
         for child in node.named_children:
+            if child.type == "identifier":
+                self._function.given_away.add(self._expressions.text(child))
             if child.type == "initializer_list" and self._function.returns:
                 values = self._values(child)
                 self._add(
@@ -623,6 +716,15 @@ class Bodies:
         self._on_class(node, (*self._function.scope, self._function.name))
 
 
+def _function_named(node: Node) -> Node | None:
+    """`f` of `&f`, `&A::f` and `A::f`."""
+    if node.type == "pointer_expression" and node.children[0].type == "&":
+        argument = node.child_by_field_name("argument")
+        is_path = argument is not None and argument.type == "qualified_identifier"
+        return argument if is_path else None
+    return node if node.type == "qualified_identifier" else None
+
+
 _HANDLERS = {
     "compound_statement": Bodies._block,
     "if_statement": Bodies._if,
@@ -640,6 +742,7 @@ _HANDLERS = {
     "return_statement": Bodies._return,
     "for_range_loop": Bodies._for_each,
     "assignment_expression": Bodies._assign,
+    "subscript_expression": Bodies._subscript,
     "update_expression": Bodies._update,
     "identifier": Bodies._identifier,
     "qualified_identifier": Bodies._qualified,

@@ -78,6 +78,8 @@ class Declarations:
                 self._variables(node, scope)
             case "alias_declaration":
                 self._alias(node)
+            case "namespace_alias_definition":
+                self._namespace_alias(node)
             case "type_definition":
                 self._typedef(node, scope)
             case "ERROR":
@@ -180,6 +182,7 @@ class Declarations:
             returns,
             sum(not each.has_default for each in parameters),
             len(parameters),
+            tuple(each.default for each in parameters),
         )
         into = self.facts.declared if inside is None else inside.methods
         into.setdefault(text, []).append(declared)
@@ -188,6 +191,11 @@ class Declarations:
         name, kind = node.child_by_field_name("name"), node.child_by_field_name("type")
         if name is not None and kind is not None:
             self.facts.aliases[self._expressions.text(name)] = self._expressions.text(kind)
+
+    def _namespace_alias(self, node: Node) -> None:
+        name = node.child_by_field_name("name")
+        if name is not None and len(node.named_children) > 1:
+            self.facts.aliases[self._expressions.text(name)] = self._expressions.text(node.named_children[-1])
 
     def _typedef(self, node: Node, scope: _Scope) -> None:
         kind, name = node.child_by_field_name("type"), node.child_by_field_name("declarator")

@@ -186,6 +186,7 @@ class Expressions:
                         self.text(name) if name is not None else "",
                         type_text + pointer,
                         has_default=child.type == "optional_parameter_declaration",
+                        default=self.expression(child.child_by_field_name("default_value")),
                     )
                 )
         return tuple(found), is_variadic

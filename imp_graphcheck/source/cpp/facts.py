@@ -15,13 +15,15 @@ Expr = tuple[object, ...]
 UNKNOWN: Expr = ("unknown",)
 THIS: Expr = ("this",)
 
-GuardKind = Literal["if", "case", "catch", "static", "once", "#if", "macro", "return", "thread"]
-CallKind = Literal["call", "construct", "destroy", "macro", "lambda", "mention", "pointer"]
+GuardKind = Literal["if", "case", "catch", "static", "once", "#if", "macro", "return", "thread", "fatal"]
+CallKind = Literal["call", "construct", "destroy", "operator", "macro", "lambda", "mention", "pointer"]
 
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """A condition under which code runs. `return`: one under which it is not reached, since the function was left."""
+    """A condition under which code runs. `return`: one under which it is not reached, since the function was left.
+    `fatal`: one under which the program gives up.
+    """
 
     kind: GuardKind
     text: str
@@ -68,6 +70,7 @@ class Parameter:
     name: str
     type: str
     has_default: bool = False
+    default: Expr = UNKNOWN
 
 
 @dataclass(slots=True)
@@ -117,6 +120,8 @@ class Function:
     parent: int = -1
     lambdas: dict[str, int] = field(default_factory=dict)
     reads_environment: bool = False
+    given_away: set[str] = field(default_factory=set)
+    """Variables that are moved or returned, so that what they hold does not end with them."""
 
     @property
     def qualified(self) -> str:
@@ -138,6 +143,7 @@ class Method:
     returns: str
     needed: int = 0
     total: int = 0
+    defaults: tuple[Expr, ...] = ()
 
 
 @dataclass(slots=True)

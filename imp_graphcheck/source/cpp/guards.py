@@ -65,7 +65,7 @@ def _class_of(guard: Guard, is_environment: OfName) -> GuardClass:
     match guard.kind:
         case "static" | "once":
             return "first call"
-        case "catch":
+        case "catch" | "fatal":
             return "error"
         case "thread":
             return "other"

@@ -116,10 +116,30 @@ class Index:
         if arguments > len(function.parameters):
             return False
         total = len(function.parameters)
-        declared = list(self.declared.get(function.name, ())) if not function.is_method else []
-        for each in self.classes_named(function.scope[-1:]) if function.is_method else ():
-            declared += each.methods.get(function.name, [])
-        return any(each.total == total and each.needed <= arguments for each in declared)
+        return any(
+            each.total == total and each.needed <= arguments for each in self._declarations(function)
+        )
+
+    def defaults(self, function: Function, given: int) -> Iterator[Expr]:
+        """The calls that stand for arguments which are not given."""
+        total = len(function.parameters)
+        if given >= total:
+            return
+        found = [each.default for each in function.parameters]
+        if not any(each.has_default for each in function.parameters):
+            for declared in self._declarations(function):
+                if declared.total == total and len(declared.defaults) == total:
+                    found = list(declared.defaults)
+        yield from (each for each in found[given:] if each[0] == "call")
+
+    def _declarations(self, function: Function) -> list[Method]:
+        if not function.is_method:
+            return self.declared.get(function.name, [])
+        return [
+            method
+            for each in self.classes_named(function.scope[-1:])
+            for method in each.methods.get(function.name, [])
+        ]
 
     # classes
 

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
+from imp_graphcheck.source.cpp.edges import Edge, Unknown
 from imp_graphcheck.source.cpp.facts import Call, Class, Function
 from imp_graphcheck.source.cpp.index import Index, is_header, is_test
 from imp_graphcheck.source.cpp.macros import Expansion, expand
+from imp_graphcheck.source.cpp.objects import Objects
 from imp_graphcheck.source.cpp.types import is_placeholder, parse_type
 from imp_graphcheck.source.cpp.words import words
 
@@ -29,29 +30,6 @@ _RUNS_AT_ONCE = words(
 _MOST_CANDIDATES = 12
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
-    """One way from a call to a function. Not `is_certain`: another one may be meant, or it may be called elsewhere.
-
-    `is_choice`: it is not known which of the edges of this call is meant, and one of them is.
-    """
-
-    target: int
-    call: Call
-    is_certain: bool
-    why: str = ""
-    is_choice: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """A call that leads somewhere, and nobody knows where."""
-
-    name: str
-    arity: int
-    line: int
-
-
 class Resolver:
     """Edges out of functions, found when they are asked for."""
 
@@ -60,6 +38,7 @@ class Resolver:
         self._expansions = expansions
         self._edges: dict[int, tuple[list[Edge], list[Unknown]]] = {}
         self._expanded: dict[int, list[Call]] = {}
+        self._objects = Objects(index, self._by_types, lambda call, function: self._called(call, function, []))
 
     def edges(self, number: int) -> tuple[list[Edge], list[Unknown]]:
         """Where the body of function `number` leads."""
@@ -103,9 +82,11 @@ class Resolver:
             case "call":
                 yield from self._called(call, function, unknown)
             case "construct":
-                yield from self._constructed(call, function)
+                yield from self._objects.constructed(call, function)
             case "destroy":
-                yield from self._destroyed(call, function)
+                yield from self._objects.destroyed(call, function)
+            case "operator":
+                yield from self._operator(call, function)
             case "lambda":
                 yield from self._lambda(call, function)
             case "mention":
@@ -151,7 +132,17 @@ class Resolver:
         if free:
             yield from self._overload(self._nearest(free, function), call, function)
             return
-        yield from self._constructed(call, function)
+        yield from self._objects.constructed(call, function)
+
+    def _operator(self, call: Call, function: Function) -> Iterator[Edge]:
+        """`a = b` and the like, where the class of `a` says what that is."""
+        kind = self._index.type_of(call.values[0], function)
+        if not kind or parse_type(kind).stars or parse_type(kind).is_number:
+            return
+        for each in self._index.class_of(kind, function.scope)[:1]:
+            found = self._methods_of(each, call.name)
+            if found:
+                yield from self._overload(found, call, function)
 
     def _through_variable(
         self, call: Call, here: Function, function: Function, unknown: list[Unknown]
@@ -190,7 +181,7 @@ class Resolver:
         if found:
             yield from self._overload(self._nearest(found, function), call, function)
             return
-        yield from self._constructed(call, function)
+        yield from self._objects.constructed(call, function)
 
     def _alias(self, scope: tuple[str, ...]) -> tuple[str, ...]:
         if len(scope) == 1 and scope[0] in self._index.aliases:
@@ -214,6 +205,11 @@ class Resolver:
         name = parse_type(kind).name
         if name not in ("auto", "") and not is_placeholder(name):
             return  # an object of a library
+        if name not in ("auto", ""):
+            known = list(self._as_derived(call, function))
+            if known:
+                yield from known
+                return
         if call.name in _EVERYWHERE or not call.name:
             return
         found = [
@@ -228,6 +224,15 @@ class Resolver:
         elif len(owners) <= _MOST_CANDIDATES:
             for number in found:
                 yield Edge(number, call, False, f"the type of the object of {call.name}() is not known")
+
+    def _as_derived(self, call: Call, function: Function) -> Iterator[Edge]:
+        """The methods of classes that are derived from `function`'s own, and given to it as its parameter."""
+        for own in self._index.own_class(function):
+            for child in self._index.derived_from(own):
+                if any(child.name in parse_type(base).arguments for base in child.bases):
+                    is_made = self._index.is_made(child)
+                    for number in self._bodies([child], call):
+                        yield Edge(number, call, is_made, "" if is_made else f"nothing makes a {child.name}")
 
     def _is_exact(self, call: Call, kind: str, function: Function) -> bool:
         """Whether the object is one of exactly this class: a variable, no pointer and no reference."""
@@ -331,6 +336,8 @@ class Resolver:
         for number in fitting:
             why = "" if certain else f"{call.name}() has several overloads"
             yield Edge(number, call, certain, why, is_choice=not certain)
+            for value in self._index.defaults(functions[number], call.arity):
+                yield from self._objects.of_expression(value, call, functions[number])
 
     def _by_template(self, found: list[int], call: Call) -> list[int]:
         """The specialisation whose template arguments are given, or those that are none."""
@@ -396,59 +403,6 @@ class Resolver:
         ):
             return -1
         return 0
-
-    # objects
-
-    def _constructed(self, call: Call, function: Function, depth: int = 0) -> Iterator[Edge]:
-        text = call.name
-        if call.receiver is not None:
-            text = self._index.type_of(call.receiver, function)
-            if parse_type(text).stars or parse_type(text).is_smart_pointer:
-                return
-        if call.scope == ("(field)",):
-            text = self._field_type(call.name, function)
-        for each in self._index.class_of(text, function.scope)[:1]:
-            yield from self._construction_of(each, call, function, set())
-
-    def _field_type(self, name: str, function: Function) -> str:
-        for each in self._index.own_class(function):
-            found = self._index.field(each, name)
-            if found is not None:
-                return found.type if "*" not in found.type else ""
-        return name
-
-    def _construction_of(self, each: Class, call: Call, function: Function, seen: set[str]) -> Iterator[Edge]:
-        if each.qualified in seen:
-            return
-        seen.add(each.qualified)
-        constructors = self._index.methods(each, each.name)
-        fitting = [
-            number for number in constructors if self._index.takes(self._index.functions[number], call.arity)
-        ] or constructors
-        if len(fitting) > 1:
-            fitting = self._by_types(fitting, call, function)
-        certain = len(fitting) == 1
-        for number in fitting:
-            why = "" if certain else f"{each.name} has several constructors"
-            yield Edge(number, call, certain, why, is_choice=not certain)
-        # What `new` makes is destroyed where somebody deletes it, a static variable when the program ends.
-        lives_on = call.scope == ("(new)",) or any(
-            function.guards[guard].kind == "static" for guard in call.guards
-        )
-        for number in self._index.methods(each, "~" + each.name) if not lives_on else ():
-            yield Edge(number, call, True)
-        for variable in each.fields.values():
-            if "*" in variable.type or "&" in variable.type:
-                continue
-            for inner in self._index.class_of(variable.type, each.scope)[:1]:
-                plain = Call("construct", inner.name, call.line, scope=call.scope, guards=call.guards)
-                yield from self._construction_of(inner, plain, function, seen)
-
-    def _destroyed(self, call: Call, function: Function) -> Iterator[Edge]:
-        kind = self._index.type_of(call.values[0], function) if call.values else ""
-        for each in self._index.class_of(kind, function.scope)[:1]:
-            for number in self._index.methods(each, "~" + each.name):
-                yield Edge(number, call, True)
 
     # functions that are handed over
 

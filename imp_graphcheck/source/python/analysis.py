@@ -90,3 +90,5 @@ class Analysis:
     attributes: dict[str, Value] = field(default_factory=dict)
     returns: Value = UNKNOWN
     too_deep: bool = False
+    is_cut: bool = False
+    """Whether a call was too far away to be followed for the sake of its value."""

@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Callable
 
-from imp_graphcheck.source.python.syntax import Unreadable, parse
+from imp_graphcheck.source.python.syntax import UnreadableError, parse
 from imp_graphcheck.source.python.torch_names import ARRAY_MODULES
 from imp_graphcheck.source.python.values import (
     ARRAY,
@@ -71,7 +71,7 @@ def annotated(node: ast.expr | None, lookup: Callable[[str], Value], depth: int 
         case ast.Constant(value=str() as text):
             try:
                 inner = parse(text.strip())
-            except Unreadable:
+            except UnreadableError:
                 return UNKNOWN
             only = inner.body[0] if len(inner.body) == 1 else None
             return annotated(only.value, lookup, depth + 1) if isinstance(only, ast.Expr) else UNKNOWN

@@ -36,7 +36,8 @@ def audit_python(
     with deeper():
         walk = Walk(program)
         reached = walk.from_entries(roots)
-        early = walk.from_entries(prewarm_roots(index, reached, prewarm), stop=capturing(index), always=True)
+        roots = prewarm_roots(index, reached, prewarm) if prewarm or walk.has_first_calls(reached) else []
+        early = walk.from_entries(roots, stop=capturing(index), always=True)
         sites = Report(program, reached, early).sites()
     deep = [
         Opaque(

@@ -198,7 +198,9 @@ class Body(Expressions):
         """Read one statement; whether what follows it is never reached."""
         match node:
             case ast.Expr():
+                self.is_wanted = False
                 self.evaluate(node.value)
+                self.is_wanted = True
             case ast.Assign():
                 value = self.evaluate(node.value)
                 for target in node.targets:
@@ -316,10 +318,7 @@ class Body(Expressions):
         head, _, attribute = place.partition(".")
         if head == self.own_name() and "." not in attribute:
             known = self.analysis.attributes.get(attribute)
-            if known is None or known == NONE:
-                joined = value
-            else:
-                joined = join(known, value)
+            joined = value if known is None or known == NONE else join(known, value)
             owner = self._around_self()
             owner[attribute] = joined
 
@@ -565,13 +564,14 @@ class Body(Expressions):
     def _try(self, node: ast.Try | ast.TryStar) -> bool:
         before = dict(self.names)
         ended = self._block_here(node.body)
-        ended = self.block(node.orelse) or ended if not ended else ended
+        ended = ended or self.block(node.orelse)
         ends = [] if ended else [dict(self.names)]
         in_body = frozenset(
             name
             for each in node.body
             for inner in ast.walk(each)
-            if (name := dotted(inner)) and "." in name or isinstance(inner, ast.Name) and (name := inner.id)
+            if ((name := dotted(inner)) and "." in name)
+            or (isinstance(inner, ast.Name) and (name := inner.id))
         )
         for handler in node.handlers:
             self._set(before)

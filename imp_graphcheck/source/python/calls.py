@@ -21,6 +21,7 @@ from imp_graphcheck.source.python.values import (
     ExternalObject,
     Func,
     Group,
+    GroupKind,
     Host,
     Method,
     ModuleRef,
@@ -49,6 +50,8 @@ _EVERYWHERE = words(
 
 _CACHES = words("lru_cache cache cached_property cached_method once lazy_property")
 _MOST_OWNERS = 12
+_MOST_VALUES = 3
+"""Of how many functions that a call may mean somebody asks what they return."""
 _KERNELS = words("triton.jit triton.heuristics numba.cuda.jit cuda.jit jit triton.autotune autotune")
 
 
@@ -59,8 +62,10 @@ class Calls(TorchCalls, Guards):
         """The value of a call; where it leads is noted."""
         if isinstance(node.func, ast.Name) and node.func.id == "super" and "super" not in self.names:
             return self._super(node)
+        is_wanted, self.is_wanted = self.is_wanted, True
         callee = self.evaluate(node.func)
         arguments = self._arguments(node)
+        self.is_wanted = is_wanted and len(options_of(callee)) <= _MOST_VALUES
         callable_options = [each for each in options_of(callee) if each != NONE]
         if len(callable_options) > 1:
             is_certain = False
@@ -68,6 +73,7 @@ class Calls(TorchCalls, Guards):
         else:
             is_certain, why = True, ""
         found = [self._one_call(node, each, arguments, is_certain, why) for each in callable_options]
+        self.is_wanted = True
         return join(*found) if found else UNKNOWN
 
     def _arguments(self, node: ast.Call) -> Arguments:
@@ -156,18 +162,20 @@ class Calls(TorchCalls, Guards):
             return Const(True, "other platform")
         if CAPTURING.search(function.name) and re.match(r"_?(is|in)_", function.name):
             return Const(True, "not capturing")
+        wanted = self.is_wanted
         cache = next((each for each in decorators if each.rpartition(".")[2] in _CACHES), None)
         if any(each.endswith("torch.compile") for each in decorators):
             self.first_use(
                 node, "torch.compile", line, f"{function.qualified} is compiled when it is first called"
             )
         if cache is not None:
-            own = function.parameters - (1 if function.owner >= 0 else 0)
+            taken = function.signature
+            own = len(taken.places) + len(taken.by_name) - (1 if function.owner >= 0 else 0)
             guard = self.plain_guard("once", node, f"@{cache}", "first call" if own <= 0 else "growth")
             with self.under(guard):
-                value = self.edge(func, arguments, line, is_certain=is_certain, why=why)
+                value = self.edge(func, arguments, line, is_certain=is_certain, why=why, wants_value=wanted)
         else:
-            value = self.edge(func, arguments, line, is_certain=is_certain, why=why)
+            value = self.edge(func, arguments, line, is_certain=is_certain, why=why, wants_value=wanted)
         self._wrappers(func, arguments, line, is_certain, why)
         return value
 
@@ -196,7 +204,7 @@ class Calls(TorchCalls, Guards):
             func = Func(number, made)
             given = arguments if name == "__init__" else Arguments(is_open=True)
             context = self.program.context(func, given)
-            if context is not None and name == "__init__":
+            if name == "__init__":
                 self.program.constructed(cls.cls, context)
             self.edge(func, given, line, is_certain=is_certain, why=why, wants_value=False)
         if any(
@@ -215,7 +223,8 @@ class Calls(TorchCalls, Guards):
             targets.append(own)
         if isinstance(own, Unknown) or self.index.is_module(of.cls):
             forward = self.program.method(of, "forward")
-            if not isinstance(forward, Unknown) and self.index.is_module(of.cls):
+            may_be_module = self.index.is_module(of.cls) or any(self.index.external_bases(of.cls))
+            if not isinstance(forward, Unknown) and may_be_module:
                 targets.append(forward)
         values = []
         for target in targets:
@@ -271,9 +280,11 @@ class Calls(TorchCalls, Guards):
         if isinstance(node.func, ast.Subscript):
             return UNKNOWN
         self._hands_over(node, arguments, name, line)
-        if name not in self.names or not isinstance(node.func, ast.Name):
-            self.unknown_call(node.func, line)
-        elif not any(name == given for given, _ in self.analysis.context.given):
+        if (
+            name not in self.names
+            or not isinstance(node.func, ast.Name)
+            or not any(name == given for given, _ in self.analysis.context.given)
+        ):
             self.unknown_call(node.func, line)
         return UNKNOWN
 
@@ -305,23 +316,20 @@ class Calls(TorchCalls, Guards):
         if len(owners) > _MOST_OWNERS:
             self.unknown_call(node.func, line)
             return UNKNOWN
-        found = []
         for number in numbers:
             if self.index.functions[number].is_abstract and len(numbers) > 1:
                 continue
-            owner = self.index.owner(number)
-            func = Func(number, Object(owner, False))
-            found.append(
-                self.edge(func, arguments, line, is_certain=False, why=f"the object of {name}() is not known")
-            )
-        return join(*found) if found else UNKNOWN
+            func = Func(number, Object(self.index.owner(number), False))
+            why = f"the object of {name}() is not known"
+            self.edge(func, arguments, line, is_certain=False, why=why, wants_value=False)
+        return UNKNOWN
 
     # methods
 
     def _call_method(self, node: ast.Call, callee: Method, arguments: Arguments, line: int) -> Value:
         of, name = callee.of, callee.name
-        assert isinstance(node.func, ast.Attribute)
-        receiver = node.func.value
+        # A method may be called under another name: `read = x.item`.
+        receiver = node.func.value if isinstance(node.func, ast.Attribute) else node.func
         match of:
             case Tensor():
                 return self.tensor_method(node, of, name, arguments)
@@ -329,13 +337,12 @@ class Calls(TorchCalls, Guards):
                 return _const_method(of, name, arguments)
             case Host():
                 if name in ("submit", "apply_async"):
-                    break_free = True
-                    return self._thread(node, arguments, line) if break_free else UNKNOWN
+                    return self._thread(node, arguments, line)
                 if name == "get" and of.what == "environ":
                     return self._environment(arguments)
                 if of.what == "numpy" and name in ("tolist", "item"):
                     return NUMBER if name == "item" else Group("list", NUMBER)
-                return of if of.what == "numpy" else Host()
+                return of if of.what in ("numpy", "environment") else Host()
             case Device():
                 return Host()
             case Group():
@@ -577,7 +584,7 @@ class Calls(TorchCalls, Guards):
                 return NONE
             case "min" | "max":
                 given = arguments.positional if len(arguments.positional) > 1 else [element_of(first)]
-                tensors = [each for value in given if (each := as_tensor(value)) is not None]
+                tensors = [tensor for value in given if (tensor := as_tensor(value)) is not None]
                 if tensors:
                     worst = next((each for each in tensors if not each.is_host), tensors[0])
                     if not worst.is_host:
@@ -592,7 +599,7 @@ class Calls(TorchCalls, Guards):
                 return NUMBER
             case "list" | "tuple" | "set" | "frozenset" | "sorted" | "reversed" | "iter":
                 self._hands_over(node, arguments, name, line)
-                kind = "tuple" if name == "tuple" else "set" if "set" in name else "list"
+                kind: GroupKind = "tuple" if name == "tuple" else "set" if "set" in name else "list"
                 items = first.items if isinstance(first, Group) and name in ("list", "tuple") else None
                 return Group(kind, element_of(first), items)
             case "dict":

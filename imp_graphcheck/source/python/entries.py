@@ -10,9 +10,8 @@ from imp_graphcheck.source.python.reach import Reached
 from imp_graphcheck.source.python.values import Object
 from imp_graphcheck.source.source_audit import no_such_entry
 
-_PREWARM = re.compile(
-    r"pre_?warm|warm_?up|pre_?alloc|pre_?init|^_?init(ialize)?(_|$)|^reserve|^_?load_model$|^profile_run$|^_?dummy_run$"
-)
+_PREWARM = re.compile(r"pre_?warm|warm_?up|pre_?alloc|^_?profile_run$|^_?dummy_run$")
+_INIT = re.compile(r"^__init__$|pre_?init|^_?init(ialize)?(_|$)|^reserve|^_?load_model$")
 _BEGINS_CAPTURE = frozenset({"CUDAGraph", "capture_begin", "make_graphed_callables"})
 
 
@@ -84,24 +83,19 @@ def prewarm_roots(index: Index, reached: Reached, names: Sequence[str]) -> list[
     """The functions that run before the first capture: those of these names, or without any, by how they are called."""
     if names:
         return [context for name in names for context in find_entry(index, name)]
-    objects = {context.bound for context in reached.ways if isinstance(context.bound, Object)}
-    classes = {each.cls for each in objects if isinstance(each, Object)}
-    owners = {index.owner(context.number) for context in reached.ways}
-    found = []
+    classes = sorted({each.bound.cls for each in reached.ways if isinstance(each.bound, Object)})
+    found: dict[Context, None] = {}
+    for cls in classes:
+        for each in index.order(cls):
+            for name in index.classes[each].methods:
+                number = index.method(cls, name) if _INIT.search(name) or _PREWARM.search(name) else None
+                if number is not None and number not in reached.best:
+                    found[Context(number, Object(cls))] = None
     for number, function in enumerate(index.functions):
-        if number in reached.best or not (_PREWARM.search(function.name) or function.name == "__init__"):
-            continue
-        owner = index.owner(number) if function.owner >= 0 else -1
-        if function.name == "__init__":
-            if owner in owners:
-                found += [
-                    Context(number, Object(cls))
-                    for cls in sorted(classes)
-                    if index.method(cls, "__init__") == number
-                ]
-        else:
-            found.append(Context(number, Object(owner) if owner >= 0 else None))
-    return found
+        if number not in reached.best and _PREWARM.search(function.name):
+            owner = index.owner(number) if function.owner >= 0 else -1
+            found[Context(number, Object(owner) if owner >= 0 else None)] = None
+    return list(found)
 
 
 def capturing(index: Index) -> list[int]:

@@ -22,6 +22,7 @@ from imp_graphcheck.source.python.values import (
     ExternalObject,
     Func,
     Group,
+    GroupKind,
     Host,
     Method,
     ModuleRef,
@@ -36,6 +37,7 @@ from imp_graphcheck.source.python.values import (
     is_host_value,
     join,
     options_of,
+    together,
     without_none,
 )
 
@@ -226,10 +228,7 @@ class Expressions(Calls):
         left, right = as_tensor(one), as_tensor(other)
         if left is not None or right is not None:
             given = [each for each in (left, right) if each is not None]
-            memories = {each.memory for each in given}
-            memory = (
-                "device" if "device" in memories else next(iter(memories)) if len(memories) == 1 else None
-            )
+            memory = together(*given)
             both = all(each.is_bool for each in given) and isinstance(
                 operator, (ast.BitAnd, ast.BitOr, ast.BitXor)
             )
@@ -333,10 +332,7 @@ class Expressions(Calls):
             given = [each for each in (one, other) if each is not None]
             if is_host_value(left) and isinstance(left, Host) and left.what == "text":
                 return NUMBER
-            memories = {each.memory for each in given}
-            memory = (
-                "device" if "device" in memories else next(iter(memories)) if len(memories) == 1 else None
-            )
+            memory = together(*given)
             return Tensor(memory, True, None, any(each.is_sure for each in given))
         for this, that in ((left, right), (right, left)):
             if isinstance(this, Host) and this.what == "device type" and isinstance(that, Const):
@@ -559,9 +555,7 @@ class Expressions(Calls):
             else (index,)
         )
         numbers = sum(
-            isinstance(each, Const)
-            and not isinstance(each.value, bool)
-            and each.value is not None
+            (isinstance(each, Const) and not isinstance(each.value, bool) and each.value is not None)
             or each == NUMBER
             for each in parts
         )
@@ -588,7 +582,7 @@ class Expressions(Calls):
                         if (
                             tensor is not None
                             and not tensor.is_host
-                            and (tensor.is_sure and tensor.memory == "device" or tensor.is_sure)
+                            and ((tensor.is_sure and tensor.memory == "device") or tensor.is_sure)
                         ):
                             self.reads(
                                 bound,
@@ -640,7 +634,9 @@ class Expressions(Calls):
                     values.append(element_of(inner))
             else:
                 values.append(self.evaluate(each))
-        kind = "tuple" if isinstance(node, ast.Tuple) else "set" if isinstance(node, ast.Set) else "list"
+        kind: GroupKind = (
+            "tuple" if isinstance(node, ast.Tuple) else "set" if isinstance(node, ast.Set) else "list"
+        )
         return Group(kind, join(*values) if values else UNKNOWN, tuple(values) if is_whole else None)
 
     def _dict(self, node: ast.Dict) -> Value:
@@ -678,8 +674,8 @@ class Expressions(Calls):
             self.evaluate(node.key)
             value: Value = Group("dict", self.evaluate(node.value))
         else:
-            kind = "set" if isinstance(node, ast.SetComp) else "list"
-            value = Group(kind, self.evaluate(node.elt))  # type: ignore[arg-type]
+            kind: GroupKind = "set" if isinstance(node, ast.SetComp) else "list"
+            value = Group(kind, self.evaluate(node.elt))
         del self.stack[len(self.stack) - pushed :]
         self.names.clear()
         self.names.update(before)

@@ -16,6 +16,16 @@ class Mention:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What a function takes: `places` by position, `by_name` only by name, `defaults` those that are constants."""
+
+    places: tuple[str, ...] = ()
+    by_name: tuple[str, ...] = ()
+    rest: str = ""
+    defaults: tuple[tuple[str, object], ...] = ()
+
+
 @dataclass(slots=True)
 class Function:
     """A function, method or lambda. `scope` are the names around it; `owner` and `parent` are numbers of the file's
@@ -32,7 +42,7 @@ class Function:
     owner: int = -1
     parent: int = -1
     decorators: tuple[str, ...] = ()
-    parameters: int = 0
+    signature: Signature = Signature()
     is_abstract: bool = False
     stores: frozenset[str] = frozenset()
     calls: frozenset[str] = frozenset()

@@ -1,7 +1,7 @@
 """Where the reading of one body stands: its names, the guards it is under, and what it has found so far."""
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -42,7 +42,7 @@ class Frame:
         self.analysis = analysis
         self.function = function
         self.file = file
-        self.lines: Sequence[bytes] = program.sources.lines(file)
+        self.lines = program.sources.lines(file)
         self.names: dict[str, Value] = analysis.variables
         self.aliases: dict[str, str] = {}
         """A local name -> the attribute that it was read from."""
@@ -51,6 +51,8 @@ class Frame:
         self.stack: list[int] = []
         self.muted = 0
         self.memory_here: str | None = None
+        self.is_wanted = True
+        """Whether anybody looks at what the next call gives back."""
         self.memo: dict[int, Value] = {}
 
     @property
@@ -140,8 +142,6 @@ class Frame:
     ) -> Value:
         """Note a call of `function`; what it returns."""
         context = self.program.context(function, arguments)
-        if context is None:
-            return UNKNOWN
         if not self.muted:
             self.analysis.edges.append(Edge(context, line, self.guards, is_certain, why))
         return self.program.returned(context) if wants_value else UNKNOWN

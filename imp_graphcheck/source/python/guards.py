@@ -118,9 +118,11 @@ class Guards(Frame):
                 case ast.Name(id=name):
                     if name in self.aliases:
                         found.add(self.aliases[name])
-                    if name in self.outliving or (name not in self.names and not name.isupper()):
-                        found.add(name)
-                    elif name not in self.names:
+                    if (
+                        name in self.outliving
+                        or (name not in self.names and not name.isupper())
+                        or name not in self.names
+                    ):
                         found.add(name)
                 case ast.Call() if name_of_call(node) in ("hasattr", "getattr") and len(node.args) > 1:
                     attribute = constant(node.args[1])

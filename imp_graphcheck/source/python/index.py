@@ -43,10 +43,13 @@ class Index:
         self.registered: dict[str, tuple[str, str]] = {}
         self.modules: dict[str, str] = {}
         """Dotted name -> file."""
+        self._names: dict[tuple[str, str], list[Found]] = {}
+        self._packages: set[str] = set()
         self._by_last: dict[str, list[str]] = defaultdict(list)
         self._bases: dict[int, tuple[int | str, ...]] = {}
         self._orders: dict[int, tuple[int, ...]] = {}
         self._derived: dict[int, list[int]] | None = None
+        self._below: dict[int, list[int]] = {}
         self._roots = self._package_of_directory()
         for facts in tree.files:
             self._add(facts)
@@ -75,10 +78,14 @@ class Index:
             self.classes_by_name[each.name].append(len(self.classes))
             self.class_by_place[facts.path, *each.place] = len(self.classes)
             self.classes.append(each)
-        for operator, function in facts.registered.items():
-            self.registered[operator.replace("::", ".")] = (facts.path, function)
+        for operator, implementation in facts.registered.items():
+            self.registered[operator.replace("::", ".")] = (facts.path, implementation)
         name = self.module_of(facts.path)
         self.modules[name] = facts.path
+        package = name.rpartition(".")[0]
+        while package and package not in self._packages:
+            self._packages.add(package)
+            package = package.rpartition(".")[0]
         self._by_last[name.rpartition(".")[2]].append(name)
 
     def module_of(self, path: str) -> str:
@@ -128,6 +135,15 @@ class Index:
 
     def find_name(self, file: str, name: str, depth: int = 0) -> list[Found]:
         """All that `name` may be in the module `file`, imports followed."""
+        key = (file, name)
+        known = self._names.get(key)
+        if known is None:
+            known = self._find_name(file, name, depth)
+            if depth == 0:
+                self._names[key] = known
+        return known
+
+    def _find_name(self, file: str, name: str, depth: int) -> list[Found]:
         facts = self.files[file]
         found: list[Found] = []
         for binding in facts.bindings.get(name, ()):
@@ -168,8 +184,7 @@ class Index:
         file = self.find_module(name, asker)
         if file is not None:
             return Found("module", file)
-        prefix = f"{name}."
-        if any(each.startswith(prefix) for each in self.modules):
+        if name in self._packages:
             return Found("package", path=name)
         return Found("external", path=name)
 
@@ -294,14 +309,17 @@ class Index:
                 for base in self.bases(number):
                     if isinstance(base, int):
                         self._derived[base].append(number)
-        found: list[int] = []
-        waiting = [cls]
-        while waiting:
-            for each in self._derived.get(waiting.pop(), ()):
-                if each not in found and each != cls:
-                    found.append(each)
-                    waiting.append(each)
-        return found
+        known = self._below.get(cls)
+        if known is None:
+            found: dict[int, None] = {}
+            waiting = [cls]
+            while waiting:
+                for each in self._derived.get(waiting.pop(), ()):
+                    if each not in found and each != cls:
+                        found[each] = None
+                        waiting.append(each)
+            known = self._below[cls] = list(found)
+        return known
 
     def method(self, cls: int, name: str, after: int = -1) -> int | None:
         """The number of the method `name` of `cls`; with `after`, of the classes that come after that one."""

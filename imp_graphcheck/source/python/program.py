@@ -9,11 +9,13 @@ from imp_graphcheck.source.python.analysis import Analysis, Context
 from imp_graphcheck.source.python.annotations import annotated, instance_of
 from imp_graphcheck.source.python.bodies import Body
 from imp_graphcheck.source.python.evidence import tensors_of
+from imp_graphcheck.source.python.facts import Signature
 from imp_graphcheck.source.python.frame import Arguments
 from imp_graphcheck.source.python.index import Found, Index
 from imp_graphcheck.source.python.sources import Sources
 from imp_graphcheck.source.python.syntax import Definition
 from imp_graphcheck.source.python.values import (
+    NONE,
     NUMBER,
     TEXT,
     UNKNOWN,
@@ -24,6 +26,7 @@ from imp_graphcheck.source.python.values import (
     Func,
     Group,
     Host,
+    Method,
     ModuleRef,
     Object,
     Options,
@@ -38,10 +41,12 @@ from imp_graphcheck.source.python.values import (
 _MOST_CONTEXTS = 6
 _MOST_OBJECTS = 40
 _MOST_CANDIDATES = 12
-_DEEPEST = 70
+_DEEPEST = 10
 """Calls within calls that are followed for the sake of a value."""
 
 _BUILTINS = frozenset(dir(builtins))
+_LONG_TEXT = 6
+"""Switches are `true`, `0` or `off`; longer words are names, and every call has its own."""
 _KEPT_TEXT = ("cpu", "cuda", "meta", "xpu", "mps")
 
 
@@ -55,6 +60,7 @@ class Program:
         self.too_deep: set[int] = set()
         self._done: dict[Context, Analysis] = {}
         self._active: set[Context] = set()
+        self._readings: list[Analysis] = []
         self._contexts: dict[int, set[Context]] = defaultdict(set)
         self._objects: dict[int, set[Value | None]] = defaultdict(set)
         self._constructed: dict[int, list[Context]] = defaultdict(list)
@@ -63,6 +69,7 @@ class Program:
         self._classes: dict[int, Analysis] = {}
         self._attributes: dict[tuple[int, bool, str, int], Value] = {}
         self._evidence: dict[int, frozenset[str]] = {}
+        self._methods: dict[tuple[Object, str], Value] = {}
         self._wrappers: dict[int, tuple[Func, ...]] = {}
 
     # functions
@@ -70,9 +77,13 @@ class Program:
     def analyse(self, context: Context) -> Analysis | None:
         """The reading of a function; None while it is being made, or where it would be one too many."""
         known = self._done.get(context)
-        if known is not None:
+        if known is not None and not (known.is_cut and not self._active):
             return known
-        if context in self._active or len(self._active) > _DEEPEST:
+        if context in self._active:
+            return None
+        if len(self._active) > _DEEPEST:
+            for each in self._readings:
+                each.is_cut = True
             return None
         function = self.index.functions[context.number]
         node = self.sources.node(function)
@@ -81,6 +92,7 @@ class Program:
             self._done[context] = analysis
             return analysis
         self._active.add(context)
+        self._readings.append(analysis)
         try:
             Body(self, analysis, function, function.file).read(node)
         except RecursionError:
@@ -88,6 +100,10 @@ class Program:
             self.too_deep.add(context.number)
         finally:
             self._active.discard(context)
+            self._readings.pop()
+        if known is not None:
+            # Once is enough: what is still missing is deeper than anybody looks.
+            analysis.is_cut = False
         self._done[context] = analysis
         return analysis
 
@@ -104,19 +120,14 @@ class Program:
         node = self.sources.node(self.index.functions[context.number])
         if isinstance(node, ast.Lambda) or node is None:
             return UNKNOWN
-        said = self.annotation(node.returns, self.index.functions[context.number].file)
-        return said
+        return self.annotation(node.returns, self.index.functions[context.number].file)
 
-    def context(self, func: Func, arguments: Arguments) -> Context | None:
+    def context(self, func: Func, arguments: Arguments) -> Context:
         """The context of calling `func` so."""
         function = self.index.functions[func.number]
-        node = self.sources.node(function)
-        if node is None:
-            return None
         bound = func.bound
-        given = self._bound_arguments(
-            node, func, arguments, skips_first=bound is not None and not _is_static(function.decorators)
-        )
+        skips_first = bound is not None and not _is_static(function.decorators)
+        given = _bound_arguments(function.signature, func, arguments, skips_first=skips_first)
         context = Context(func.number, bound, given, func.closure)
         known = self._contexts[func.number]
         if context in known:
@@ -130,27 +141,6 @@ class Program:
         known.add(context)
         objects.add(context.bound)
         return context
-
-    def _bound_arguments(
-        self, node: Definition, func: Func, arguments: Arguments, *, skips_first: bool
-    ) -> tuple[tuple[str, Value], ...]:
-        places = [each.arg for each in (*node.args.posonlyargs, *node.args.args)]
-        if skips_first:
-            places = places[1:]
-        positional = [*func.given, *arguments.positional]
-        given: dict[str, Value] = dict(zip(places, positional, strict=False))
-        if node.args.vararg is not None and len(positional) > len(places):
-            given[node.args.vararg.arg] = Group("tuple", join(*positional[len(places) :]))
-        known = {*places, *(each.arg for each in node.args.kwonlyargs)}
-        for name, value in (*func.named, *arguments.named.items()):
-            if name in known:
-                given[name] = value
-        if not arguments.is_open:
-            for name, default in _defaults(node):
-                if name not in given and isinstance(default, ast.Constant):
-                    given[name] = Const(default.value)
-        kept = {name: _normal(value) for name, value in given.items()}
-        return tuple(sorted((name, value) for name, value in kept.items() if not isinstance(value, Unknown)))
 
     def evidence(self, number: int, node: Definition) -> frozenset[str]:
         """Parameters that are used as only tensors are."""
@@ -183,8 +173,7 @@ class Program:
                 continue
             original = Func(number)
             for given in (Arguments([original]), Arguments(is_open=True)):
-                context = self.context(value, given)
-                around = self.returned(context) if context is not None else UNKNOWN
+                around = self.returned(self.context(value, given))
                 inner = [
                     each for each in options_of(around) if isinstance(each, Func) and each.number != number
                 ]
@@ -192,8 +181,7 @@ class Program:
                     made = self.index.functions[each.number]
                     if made.parent >= 0 and not given.positional:
                         # A decorator with arguments gives the decorator.
-                        context = self.context(each, Arguments([original]))
-                        after = self.returned(context) if context is not None else UNKNOWN
+                        after = self.returned(self.context(each, Arguments([original])))
                         yield from (
                             one for one in options_of(after) if isinstance(one, Func) and one.number != number
                         )
@@ -222,6 +210,13 @@ class Program:
 
     def method(self, of: Object, name: str) -> Value:
         """The method `name`, or several where classes below have their own."""
+        key = (of, name)
+        known = self._methods.get(key)
+        if known is None:
+            known = self._methods[key] = self._method(of, name)
+        return known
+
+    def _method(self, of: Object, name: str) -> Value:
         own = self.index.method(of.cls, name)
         found: list[int] = [] if own is None else [own]
         if not of.is_exact or (own is not None and self.index.functions[own].is_abstract) or own is None:
@@ -270,7 +265,11 @@ class Program:
                     if value == Const(None):
                         continue
                 found.append(value)
-        known = [each for each in found if not isinstance(each, Unknown)]
+        found = [option for each in found for option in options_of(each)]
+        known: list[Value] = [each for each in found if not isinstance(each, (Unknown, Method))]
+        if any(each != NONE for each in known):
+            # A setter that anybody may call says nothing against what the class itself puts there.
+            found = known
         value = join(*found) if found else UNKNOWN
         if not isinstance(said, Unknown) and (not known or len(known) < len(found)):
             return join(said, *known) if known else said
@@ -340,6 +339,8 @@ class Program:
                 return ModuleRef(found.file, self.index.module_of(found.file))
             case "assign":
                 return self._assigned(found, name)
+            case _ if found.path.endswith(".TYPE_CHECKING"):
+                return Const(False)
             case _:
                 return External(found.path)
 
@@ -422,20 +423,24 @@ def _is_static(decorators: tuple[str, ...]) -> bool:
     return any(each.rpartition(".")[2] == "staticmethod" for each in decorators)
 
 
-def _defaults(node: Definition) -> list[tuple[str, ast.expr]]:
-    arguments = (*node.args.posonlyargs, *node.args.args)
-    found = [
-        (argument.arg, default)
-        for argument, default in zip(
-            arguments[len(arguments) - len(node.args.defaults) :], node.args.defaults, strict=True
-        )
-    ]
-    found += [
-        (argument.arg, default)
-        for argument, default in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
-        if default is not None
-    ]
-    return found
+def _bound_arguments(
+    signature: Signature, func: Func, arguments: Arguments, *, skips_first: bool
+) -> tuple[tuple[str, Value], ...]:
+    places = signature.places[1:] if skips_first else signature.places
+    positional = [*func.given, *arguments.positional]
+    given: dict[str, Value] = dict(zip(places, positional, strict=False))
+    if signature.rest and len(positional) > len(places):
+        given[signature.rest] = Group("tuple", join(*positional[len(places) :]))
+    known = {*places, *signature.by_name}
+    for name, value in (*func.named, *arguments.named.items()):
+        if name in known:
+            given[name] = value
+    if not arguments.is_open:
+        for name, default in signature.defaults:
+            if name not in given and name in known:
+                given[name] = Const(default)
+    kept = {name: _normal(value) for name, value in given.items()}
+    return tuple(sorted((name, value) for name, value in kept.items() if not isinstance(value, Unknown)))
 
 
 def _normal(value: Value, depth: int = 0) -> Value:
@@ -445,7 +450,7 @@ def _normal(value: Value, depth: int = 0) -> Value:
             if known is None or isinstance(known, bool):
                 return value
             if isinstance(known, str):
-                return value if known.startswith(_KEPT_TEXT) else TEXT
+                return value if len(known) < _LONG_TEXT or known.startswith(_KEPT_TEXT) else TEXT
             return NUMBER
         case Host() | Device() | Tensor():
             return (

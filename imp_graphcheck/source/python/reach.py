@@ -108,6 +108,18 @@ class Walk:
                     heapq.heappush(waiting, (cost(after), next(order), edge.target, after))
         return reached
 
+    def has_first_calls(self, reached: Reached) -> bool:
+        """Whether anything on the way to a site is done once, so that it matters who did it before."""
+        for context, way in reached.ways.items():
+            analysis = self._program.analyse(context)
+            if analysis is None or not analysis.sites:
+                continue
+            kinds = {each.kind for each in way.conditions}
+            kinds |= {analysis.guards[each].cls for site in analysis.sites for each in site.guards}
+            if kinds & {"first call", "growth"}:
+                return True
+        return False
+
     def _after(self, way: Way, context: Context, edge: Edge, analysis: Analysis) -> Way:
         conditions = conditions_of(analysis, edge.guards, context.number)
         return Way(

@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterator
 
-from imp_graphcheck.source.python.facts import Binding, Class, FileFacts, Function, Mention
+from imp_graphcheck.source.python.facts import Binding, Class, FileFacts, Function, Mention, Signature
 from imp_graphcheck.source.python.mentions import api_by_name
 from imp_graphcheck.source.python.syntax import (
     Definition,
@@ -20,7 +20,7 @@ _REGISTERS = ("register_custom_op", "custom_op", "register_kernel", "impl")
 
 
 def read_file(text: str, path: str) -> FileFacts:
-    """The facts of one file. Raises Unreadable."""
+    """The facts of one file. Raises UnreadableError."""
     return _Reader(text, path).read()
 
 
@@ -105,7 +105,6 @@ class _Reader:
         name = "(lambda)" if isinstance(node, ast.Lambda) else node.name
         first = next(iter((*node.args.posonlyargs, *node.args.args)), None)
         decorators = [] if isinstance(node, ast.Lambda) else node.decorator_list
-        arguments = node.args
         self._facts.functions.append(
             Function(
                 file=self._facts.path,
@@ -117,7 +116,7 @@ class _Reader:
                 owner=-1 if is_lambda else owner,
                 parent=parent,
                 decorators=tuple(filter(None, map(decorator_name, decorators))),
-                parameters=len(arguments.posonlyargs) + len(arguments.args) + len(arguments.kwonlyargs),
+                signature=_signature(node),
                 is_abstract=is_abstract(node),
             )
         )
@@ -228,6 +227,28 @@ class _Reader:
                 stored = self._facts.classes[function.owner].stored
                 for name in gathered.stores:
                     stored.setdefault(name, []).append(number)
+
+
+def _signature(node: Definition) -> Signature:
+    arguments = node.args
+    places = (*arguments.posonlyargs, *arguments.args)
+    given = [*zip(places[len(places) - len(arguments.defaults) :], arguments.defaults, strict=True)]
+    given += [
+        (argument, default)
+        for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+        if default is not None
+    ]
+    return Signature(
+        places=tuple(each.arg for each in places),
+        by_name=tuple(each.arg for each in arguments.kwonlyargs),
+        rest=arguments.vararg.arg if arguments.vararg is not None else "",
+        defaults=tuple(
+            (argument.arg, default.value)
+            for argument, default in given
+            if isinstance(default, ast.Constant)
+            and isinstance(default.value, (str, int, float, bool, type(None)))
+        ),
+    )
 
 
 def _parts(node: Definition) -> tuple[list[ast.AST], list[ast.AST]]:

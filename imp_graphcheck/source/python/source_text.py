@@ -3,16 +3,16 @@
 import io
 import tokenize
 
-from imp_graphcheck.source.python.syntax import Unreadable
+from imp_graphcheck.source.python.syntax import UnreadableError
 
 
 def decode(data: bytes) -> str:
-    """The text of a file, its lines ended by a line feed. Raises Unreadable."""
+    """The text of a file, its lines ended by a line feed. Raises UnreadableError."""
     if b"\0" in data:
-        raise Unreadable("it is no text")
+        raise UnreadableError("it is no text")
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
         text = data.decode(encoding)
     except (SyntaxError, UnicodeDecodeError, LookupError) as error:
-        raise Unreadable(f"it cannot be decoded: {error}") from error
+        raise UnreadableError(f"it cannot be decoded: {error}") from error
     return text.replace("\r\n", "\n").replace("\r", "\n")

@@ -10,7 +10,7 @@ _MOST_WORDS = 160
 _FRAMES = 30_000
 
 
-class Unreadable(Exception):
+class UnreadableError(Exception):
     """A file that cannot be parsed; the reason is the message, `line` is 0 where nobody knows."""
 
     def __init__(self, reason: str, line: int = 0) -> None:
@@ -19,15 +19,15 @@ class Unreadable(Exception):
 
 
 def parse(text: str) -> ast.Module:
-    """Parse `text`. Raises Unreadable, whatever is wrong with it."""
+    """Parse `text`. Raises UnreadableError, whatever is wrong with it."""
     try:
         return ast.parse(text)
     except SyntaxError as error:
-        raise Unreadable(f"it does not parse: {error.msg}", error.lineno or 0) from error
+        raise UnreadableError(f"it does not parse: {error.msg}", error.lineno or 0) from error
     except (RecursionError, MemoryError) as error:
-        raise Unreadable("nested too deeply to be read") from error
+        raise UnreadableError("nested too deeply to be read") from error
     except ValueError as error:
-        raise Unreadable(f"it does not parse: {error}") from error
+        raise UnreadableError(f"it does not parse: {error}") from error
 
 
 @contextmanager

@@ -33,6 +33,7 @@ from imp_graphcheck.source.python.values import (
     is_host_value,
     join,
     options_of,
+    together,
 )
 
 IN_HOST_MEMORY = "the tensor is in host memory"
@@ -83,13 +84,11 @@ class TorchCalls(Frame):
     def _memory_by_default(self) -> Memory | None:
         if self.memory_here is not None:
             return "host" if self.memory_here == "host" else "device"
-        if (
-            self.function is not None
-            and self.function.owner >= 0
-            and self.function.name in ("__init__", "reset_parameters")
-        ):
-            # It may be moved with its module, or made under `with device:`.
-            return None
+        if self.function is not None and self.function.owner >= 0 and self.function.name == "__init__":
+            owner = self.index.owner(self.analysis.context.number)
+            if self.index.is_module(owner):
+                # It may be moved with its module, or made under `with device:`.
+                return None
         return "host"
 
     def named_argument(self, node: ast.Call, name: str) -> ast.expr | None:
@@ -236,7 +235,7 @@ class TorchCalls(Frame):
             is_bool = True
         others = [each for value in arguments.positional if (each := as_tensor(value)) is not None]
         return Tensor(
-            _together(tensor, *others),
+            together(tensor, *others),
             is_bool,
             1 if name == "flatten" and not node.args else None,
             tensor.is_sure,
@@ -510,8 +509,10 @@ class TorchCalls(Frame):
             return ExternalObject(path)
         if head in ("torch.nn", "torch.nn.modules") and name[:1].isupper():
             return self._external_module(path, name, arguments)
+        if name in ("Tensor", "FloatTensor", "LongTensor", "IntTensor", "BoolTensor", "HalfTensor"):
+            return Tensor("host")
         if name[:1].isupper() and not path.startswith("torch.nn.functional"):
-            return Tensor() if name in ("Tensor", "Parameter") else ExternalObject(path)
+            return ExternalObject(path)
         if head == "torch.cuda" or path.startswith(
             (
                 "torch.cuda.",
@@ -592,7 +593,7 @@ class TorchCalls(Frame):
             self._waits(node, path, name, first, arguments, line, skips=1)
         if name in names.READING_METHODS:
             return NUMBER
-        memory = _together(*given) if given else None
+        memory = together(*given) if given else None
         device = arguments.named.get("device")
         if device is not None:
             memory = self.memory_of_device(device, self.named_argument(node, "device"))
@@ -645,8 +646,8 @@ class TorchCalls(Frame):
         sized = node.args if name in names.SIZED else []
         for each in sized:
             value = self.memo.get(id(each), UNKNOWN)
-            if isinstance(value, Tensor) and value.is_sure and value.memory == "device":
-                self.reads(each, value, "Tensor.__index__" if name != "arange" else "Tensor.item")
+            if isinstance(value, Tensor) and value.is_sure and not value.is_host:
+                self.reads(each, value, "Tensor.__index__")
         return Tensor(memory, self._asks_bool(node), _rank(node, name))
 
     def _from_data(self, node: ast.Call, path: str, name: str, arguments: Arguments, line: int) -> Value:
@@ -658,7 +659,7 @@ class TorchCalls(Frame):
         if device_node is None or device == NONE:
             memory = self._memory_by_default()
             if source is not None and source.is_sure:
-                memory = source.memory if name != "tensor" else source.memory
+                memory = source.memory
         else:
             memory = self.memory_of_device(device, device_node)
         if memory == "device" and (device_node is not None or self.memory_here is not None):
@@ -680,8 +681,8 @@ class TorchCalls(Frame):
             if inside is not None and inside.memory == "device" and inside.is_sure:
                 self.reads(node, inside, path, line=line, note="a tensor among the data is read by the host")
         pinned = arguments.named.get("pin_memory")
-        if pinned == Const(True) and memory == "host":
-            self.pins(node, path, line)
+        if pinned is not None and pinned not in (Const(False), NONE) and memory == "host":
+            self.pins(node, path, line, is_sure=pinned == Const(True))
             memory = "pinned"
         rank = 0 if isinstance(data, Const) or data == NUMBER else None
         return Tensor(
@@ -779,7 +780,7 @@ class TorchCalls(Frame):
             function = self.program.global_value(*known)
             if isinstance(function, Func):
                 return self.edge(function, arguments, line_of_call(node))
-        return Tensor(_together(*given) if given else None)
+        return Tensor(together(*given) if given else None)
 
     # objects of libraries
 
@@ -989,16 +990,6 @@ class TorchCalls(Frame):
         ):
             return self.other_library(node, name, arguments)
         return None
-
-
-def _together(*tensors: Tensor) -> Memory | None:
-    """Where the result of an operator is: on the device as soon as one operand is."""
-    found = {each.memory for each in tensors}
-    if "device" in found:
-        return "device"
-    if not found or None in found:
-        return None
-    return "host"
 
 
 def _rank(node: ast.Call, name: str) -> int | None:

@@ -12,7 +12,7 @@ from imp_graphcheck.record.audit import Opaque
 from imp_graphcheck.source.python.facts import FileFacts
 from imp_graphcheck.source.python.reader import read_file
 from imp_graphcheck.source.python.source_text import decode
-from imp_graphcheck.source.python.syntax import Unreadable
+from imp_graphcheck.source.python.syntax import UnreadableError
 
 _SKIPPED = frozenset({"node_modules", "__pycache__", "site-packages", "dist-packages"})
 _LARGEST_BYTES = 8 << 20
@@ -115,7 +115,7 @@ def _read_batch(directory: Path, paths: list[str]) -> tuple[list[FileFacts], lis
     for path in paths:
         try:
             files.append(read_file(decode((directory / path).read_bytes()), path))
-        except Unreadable as error:
+        except UnreadableError as error:
             opaque.append(Opaque(file=path, first=error.line, last=error.line, reason=str(error)))
         except OSError as error:
             opaque.append(Opaque(file=path, reason=error.strerror or str(error)))

@@ -5,6 +5,7 @@ from typing import Literal
 
 from imp_graphcheck.source.guard_class import GuardClass
 
+GroupKind = Literal["list", "tuple", "dict", "set", "modules"]
 Memory = Literal["device", "host", "pinned"]
 _MOST_OPTIONS = 6
 
@@ -107,7 +108,7 @@ class ExternalObject:
 class Group:
     """A list, tuple, dict or module container. `items` where they are known one by one, `element` what they all may be."""
 
-    kind: Literal["list", "tuple", "dict", "set", "modules"]
+    kind: GroupKind
     element: "Value"
     items: tuple["Value", ...] | None = None
     keys: tuple[object, ...] | None = None
@@ -176,6 +177,8 @@ def join(*values: Value) -> Value:
         for each in options_of(value):
             if isinstance(each, Tensor):
                 tensor = each if tensor is None else _either(tensor, each)
+            elif isinstance(each, Group):
+                _add_group(found, each)
             elif each not in found:
                 found.append(each)
     if tensor is not None:
@@ -192,19 +195,48 @@ def join(*values: Value) -> Value:
     return found[0] if len(found) == 1 else Options(tuple(found))
 
 
+def _add_group(found: list[Value], group: Group) -> None:
+    """Lists that may be one another are one list of all that they hold."""
+    for number, known in enumerate(found):
+        if not isinstance(known, Group) or known.kind != group.kind:
+            continue
+        if known == group or group.items == ():
+            return
+        if known.items == ():
+            found[number] = group
+        elif known.items is not None and group.items is not None and len(known.items) == len(group.items):
+            items = tuple(join(one, other) for one, other in zip(known.items, group.items, strict=True))
+            keys = known.keys if known.keys == group.keys else None
+            found[number] = Group(known.kind, join(known.element, group.element), items, keys)
+        else:
+            found[number] = Group(known.kind, join(known.element, group.element))
+        return
+    found.append(group)
+
+
 def _either(one: Tensor, other: Tensor) -> Tensor:
     if one == other:
         return one
-    if one.memory == other.memory:
-        memory = one.memory
-    else:
-        memory = "host" if one.is_host and other.is_host else None
+    is_on_host = one.is_host and other.is_host
     return Tensor(
-        memory,
+        one.memory if one.memory == other.memory else "host" if is_on_host else None,
         one.is_bool if one.is_bool == other.is_bool else None,
         one.rank if one.rank == other.rank else None,
         one.is_sure and other.is_sure,
     )
+
+
+def together(*tensors: Tensor) -> Memory | None:
+    """Where the result of an operator is: on the device as soon as one operand is.
+
+    Operands of an operator live in one place, except for single numbers: one that is known speaks for all.
+    """
+    if any(each.memory == "device" for each in tensors):
+        return "device"
+    several = [each for each in tensors if not (each.is_host and each.rank == 0)]
+    if any(each.is_host for each in several) or (tensors and not several):
+        return "host"
+    return None
 
 
 def without_none(value: Value) -> Value:
