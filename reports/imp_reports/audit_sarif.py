@@ -68,7 +68,7 @@ def audit_sarif(audit: Audit, *, rules: Rules, roots: Sequence[Path]) -> bytes:
             result["baselineState"] = "new" if site.is_new else "unchanged"
     return document(
         version=audit.tool_version,
-        category=f"imp-graphcheck/audit-syncs/{visible(subject(audit).rstrip('/'))}/{visible(audit.id)}",
+        category=f"imp-graphcheck/audit-syncs/{visible(subject(audit).strip('/'))}/{visible(audit.id)}",
         rules=[_rule(id_, rules, placed) for id_ in ids],
         invocation=invocation(
             audit.command,

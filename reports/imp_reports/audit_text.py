@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+from rich.cells import cell_len
 from rich.console import Console
 
 from imp_graphcheck.record.audit import FATES, Audit, AuditSite, Fate
@@ -15,6 +16,7 @@ from imp_reports.audit_words import (
     chain,
     conditions,
     of_fate,
+    ordered,
     phases,
     scope,
     shortened,
@@ -32,10 +34,8 @@ from imp_reports.text import (
     print_title,
     print_to_copy,
     size,
+    visible,
 )
-
-NARROW = 100
-"""Columns below which a site is told in lines and not in a row."""
 
 _STYLES = {
     "findings": "bold red",
@@ -104,45 +104,48 @@ def _print_group(group: Group, sites: Sequence[AuditSite], console: Console) -> 
         print_line(console, "  ", group.refused)
     if group.remedy:
         print_line(console, "  do: ", group.remedy)
-    if console.width < NARROW:
+    header, rows = _rows(sites)
+    if any(_when(site) for site in sites) or _width(header, rows) > console.width:
         for site in sites:
             _print_site(site, console)
     else:
-        _print_rows(sites, console)
+        print_table(console, header, rows, right=("count", "bytes"))
 
 
-def _print_rows(sites: Sequence[AuditSite], console: Console) -> None:
+def _rows(sites: Sequence[AuditSite]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     seen = any(site.count is not None for site in sites)
-    told = any(_when(site) for site in sites)
-    header = (
-        "site",
-        "call",
-        "class",
-        *(("count", "bytes", "phase") if seen else ()),
-        *(("when",) if told else ()),
-    )
+    header = ("site", "call", "class", *(("count", "bytes", "phase") if seen else ()))
     rows = [
-        (
-            where(site),
-            site.api,
-            site.kind,
-            *((_count(site), _size(site), phases(site)) if seen else ()),
-            *((_when(site),) if told else ()),
-        )
+        (where(site), site.api, site.kind, *((_count(site), _size(site), phases(site)) if seen else ()))
         for site in sites
     ]
-    print_table(console, header, rows, right=("count", "bytes"))
+    return header, rows
+
+
+def _width(header: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    """Columns that a table takes if none of its cells is broken, as places and names should not be."""
+    return (
+        sum(2 + max(cell_len(visible(cell)) for cell in column) for column in zip(header, *rows, strict=True))
+        - 2
+    )
 
 
 def _print_site(site: AuditSite, console: Console) -> None:
-    print_line(console, f"- {where(site)}")
-    print_line(console, f"  {site.api}  {site.kind}")
+    """A site in lines: where there is more to say of it than a row has room for."""
+    parts = [f"- {where(site)}", f"{site.api}  {site.kind}"]
     if site.count is not None:
         amount = f", {_size(site)}" if site.bytes_total else ""
         phase = f": {phases(site)}" if site.phases else ""
-        print_line(console, f"  {count(site.count, 'time')}{amount}{phase}")
+        parts.append(f"{count(site.count, 'time')}{amount}{phase}")
+    line = "  ".join(parts)
+    for shown in (
+        [line]
+        if cell_len(visible(line)) <= console.width
+        else [parts[0], *(f"  {part}" for part in parts[1:])]
+    ):
+        print_line(console, shown)
     if _when(site):
-        print_line(console, f"  {_when(site)}")
+        print_line(console, (f"  {_when(site)}", "dim"))
 
 
 def _count(site: AuditSite) -> str:
@@ -158,16 +161,12 @@ def _when(site: AuditSite) -> str:
 
 
 def _print_unreached(audit: Audit, console: Console) -> None:
-    sites = [site for site in audit.sites if site.reachable == "no"]
+    sites = [audit.sites[position] for position in ordered(audit) if audit.sites[position].reachable == "no"]
     if not sites:
         return
     print_title(console, f"Not in the captured region ({len(sites)})")
-    if console.width < NARROW:
-        for site in sites:
-            _print_site(site, console)
-        return
-    rows = [(where(site), site.api, site.kind, _count(site), phases(site), site.reason) for site in sites]
-    print_table(console, ("site", "call", "class", "count", "phase", "why"), rows, right=("count",))
+    for group, members in grouped(sites).items():
+        _print_group(group, members, console)
 
 
 def _print_rest(audit: Audit, console: Console, *, everything: bool) -> None:

@@ -41,8 +41,8 @@ from tests.reports.test_odd_content import TEXTS
 MEGABYTES = 5_000_000
 AUDITS = pytest.mark.parametrize(
     "audit",
-    [*NAMED.values(), HOSTILE_AUDIT, many(100), many(9000)],
-    ids=[*NAMED, "hostile", "many", "too many"],
+    [*NAMED.values(), HOSTILE_AUDIT, many(100)],
+    ids=[*NAMED, "hostile", "many"],
 )
 
 
@@ -302,22 +302,24 @@ def test_a_template_in_a_name_is_not_evaluated() -> None:
 
 
 @pytest.mark.parametrize("count", [5_000, 20_000])
-def test_many_sites_stay_small(count: int) -> None:
+def test_many_sites_stay_small_and_none_is_lost(count: int) -> None:
     audit = many(count)
     start = time.perf_counter()
     page = page_of(audit)
-
     size, took = len(page.encode()), time.perf_counter() - start
 
     assert size < MEGABYTES
     assert took < 30
-    wrong = sum(site.severity is not None for site in audit.sites)
-    listed = Sections(page).listed
-    assert sum(listed[name] for name in ("forbidden", "rereads-host", "capture-only")) >= min(wrong, 5000)
-
-
-def test_five_thousand_sites_are_all_there() -> None:
-    assert sum(Sections(page_of(many(5_000))).listed.values()) == 5_000
+    sections = Sections(page)
+    assert sections.figures == expected(audit)
+    listed = sum(sections.listed.values())
+    rest = sum(map(int, re.findall(r"and (\d+) sites? more; all are in audit.json", page)))
+    assert listed + rest == count
+    assert listed >= 5_000
+    if count > listed:
+        assert not sections.listed["harmless"], "what is wrong before what is not"
+    facts, document = Reader(page).facts, json.loads(encode_audit(audit))
+    assert all(json.loads(value) == resolved(document, pointer) for pointer, value in facts.items())
 
 
 def test_long_names_of_many_sites_stay_small() -> None:

@@ -317,7 +317,7 @@ def test_twenty_thousand_sites_fit() -> None:
     assert len(gzip.compress(data)) < GITHUB_BYTES
     levels = [result["level"] for result in results]
     assert levels == sorted(levels), "errors before warnings: a code host keeps the first few thousand"
-    assert took < 20
+    assert took < 60
 
 
 def test_more_results_than_fit_are_left_out_aloud(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import re
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -207,7 +208,9 @@ class TestTheSites:
     def test_source_only_has_no_counts_and_a_chain(self) -> None:
         page = shown(READ)
 
-        assert re.search(r"^site +call +class +when", page, flags=re.M)
+        assert re.search(
+            r"^- src/layer.cu:17 upload\(\)  cudaMemcpyAsync  h2d\n  if getenv", page, flags=re.M
+        )
         assert "chain  Engine::forward_logits > Layer::run (src/engine.cu:120) > handle_for_thread" in page
         assert "2 places in 2 files could not be parsed" in page
         assert "src/odd.cu:3  a macro ends a block" in page
@@ -216,8 +219,10 @@ class TestTheSites:
     def test_both_together_have_counts_beside_what_was_never_reached(self) -> None:
         page = shown(MERGED)
 
-        assert re.search(r"src/layer.cu:17 upload\(\).* 3 +- +capture 1", page)
-        assert re.search(r"src/blas.cu:9.* 0 ", page)
+        assert re.search(
+            r"src/layer.cu:17 upload\(\)  cudaMemcpyAsync  h2d  3 times: capture 1, elsewhere 2", page
+        )
+        assert re.search(r"src/blas.cu:9.* 0 times", page)
         assert "outside of engine/" in page
 
     def test_a_site_without_a_line(self) -> None:
@@ -263,15 +268,18 @@ class TestWidths:
             ]
             assert long == []
 
-    def test_a_narrow_terminal_gets_lines_and_a_wide_one_rows(self) -> None:
-        narrow, wide = shown(RAN, 80), shown(RAN, 120)
+    def test_rows_where_they_fit_and_lines_where_they_do_not(self) -> None:
+        narrow, wide = shown(RAN, 60), shown(RAN, 120)
 
         assert (
             "- engine/sample.py:41 Sampler.pick()\n  cudaStreamSynchronize  sync\n  6 times: warm-up 1, eager 4"
             in narrow
         )
-        assert not re.search(r"^site +call", narrow, flags=re.M)
+        assert "- engine/batch.py:12 stage()\n  cudaMemcpyAsync  h2d\n  4 times, 4.0 KiB: eager 4" in narrow
         assert re.search(r"^site +call +class +count +bytes +phase *$", wide, flags=re.M)
+        assert re.search(
+            r"^engine/batch.py:12 stage\(\) +cudaMemcpyAsync +h2d +4 +4.0 KiB +eager 4", wide, flags=re.M
+        )
 
     def test_forty_columns_show_all_that_matters_without_scrolling(self) -> None:
         page = re.sub(r"\x1b\[[0-9;]*m", "", shown(RAN, 40, terminal=True))
@@ -287,6 +295,33 @@ class TestWidths:
             cause(RAN).sentence,
             "",
         ]
+
+    @pytest.mark.parametrize("width", [40, 80, 100, 105, 120, 200])
+    @pytest.mark.parametrize("place", ["a.py", "engine/runtime/" + "x" * 24 + ".py", "x/" * 60 + "a.py"])
+    def test_every_letter_of_a_row_is_there(self, width: int, place: str) -> None:
+        marks = {name: f"{name}-{'begin' * 9}-{name}-end" for name in ("function", "api", "note", "guard")}
+        site = replace(
+            WAIT,
+            file=place,
+            function=marks["function"],
+            api=marks["api"],
+            notes=(marks["note"],),
+            guard=marks["guard"],
+            bytes_total=123_456_789_012,
+            count=123_456_789,
+        )
+        rows = shown(replace(RAN, headline=None, sites=(site,)), width)
+        for name, mark in marks.items():
+            letters = Counter(mark)
+            assert not letters - Counter(rows), name
+        assert "123456789" in rows
+        assert "115.0 GiB" in rows
+
+    def test_a_place_stays_in_one_piece(self) -> None:
+        site = replace(UPLOAD, file="engine/runtime/attention_backend.py", line=1234, function="f" * 60)
+        page = shown(replace(RAN, headline=None, sites=(site,)), 120)
+
+        assert "\n- engine/runtime/attention_backend.py:1234 fff" in page
 
     def test_names_of_templates_do_not_drown_the_rest(self) -> None:
         name = "void cutlass::Kernel<" + "cutlass::arch::Sm90, " * 200 + ">(Params)"
