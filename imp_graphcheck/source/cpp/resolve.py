@@ -132,6 +132,9 @@ class Resolver:
         if free:
             yield from self._overload(self._nearest(free, function), call, function)
             return
+        if function.is_template and call.name not in self._index.by_name and is_placeholder(call.name):
+            yield from self._for_parameter(call, function)
+            return
         yield from self._objects.constructed(call, function)
 
     def _operator(self, call: Call, function: Function) -> Iterator[Edge]:
@@ -181,7 +184,27 @@ class Resolver:
         if found:
             yield from self._overload(self._nearest(found, function), call, function)
             return
+        for_parameter = list(self._for_parameter(call, function)) if len(scope) == 1 else []
+        if for_parameter:
+            yield from for_parameter
+            return
         yield from self._objects.constructed(call, function)
+
+    def _for_parameter(self, call: Call, function: Function) -> Iterator[Edge]:
+        """`P::go()` and `F()`, where a template is given `P` or `F`."""
+        given = self._index.given_to(function)
+        if call.scope:
+            kinds = [each for word in sorted(given) for each in self._index.classes.get(word, ())]
+            numbers = self._bodies(kinds, call)
+        else:
+            numbers = [
+                number
+                for word in sorted(given)
+                for number in self._index.by_name.get(word, ())
+                if self._index.takes(self._index.functions[number], call.arity)
+            ]
+        for number in numbers:
+            yield Edge(number, call, True)
 
     def _alias(self, scope: tuple[str, ...]) -> tuple[str, ...]:
         if len(scope) == 1 and scope[0] in self._index.aliases:
@@ -200,7 +223,7 @@ class Resolver:
                         found, call, function, each, is_exact=self._is_exact(call, kind, function)
                     )
                 elif self._index.field(each, call.name) is not None:
-                    unknown.append(Unknown(call.name, call.arity, call.line))
+                    unknown.append(Unknown(call.name, call.arity, call.line, _variable(call.receiver)))
             return
         name = parse_type(kind).name
         if name not in ("auto", "") and not is_placeholder(name):
