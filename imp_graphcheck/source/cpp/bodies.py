@@ -338,7 +338,16 @@ class Bodies:
         if not name:
             self.walk(callee)
             self._arguments(arguments, "", None)
-            self._add(Call("pointer", self._expressions.words(callee), line_of(node), arity=len(arguments)))
+            self._add(
+                Call(
+                    "pointer",
+                    self._expressions.words(callee),
+                    line_of(node),
+                    receiver=self._expressions.expression(callee),
+                    arity=len(arguments),
+                    values=tuple(self._expressions.expression(each) for each in arguments),
+                )
+            )
             return
         if name in CASTS or name in ("sizeof", "decltype", "alignof", "defined"):
             for each in arguments:

@@ -23,7 +23,47 @@ struct Matrix {
     }
 };
 
+#include <memory>
+#include <vector>
+
+struct Layer {
+    virtual ~Layer() = default;
+    virtual void operator()(int n) = 0;
+};
+struct Dense : Layer {
+    void operator()(int n) override { cudaFree(p); }  //! free yes forbidden
+};
+struct Norm {
+    void operator()(int n) const { cudaStreamQuery(stream); }  //! query yes forbidden
+};
+
+template <typename Handle, void Create(Handle*), void Destroy(Handle*) = nullptr>
+struct Handles {
+    Handle get() {
+        Handle h;
+        Create(&h);
+        return h;
+    }
+};
+void create_blas(cublasHandle_t* h) { cublasCreate(h); }  //! handle yes ?
+void create_other(cublasHandle_t* h) { cudnnCreate(h); }  //! handle no
+using BlasHandles = Handles<cublasHandle_t, create_blas>;
+
+struct Decoder {
+    std::vector<std::unique_ptr<Layer>> layers_;
+    Norm norm_;
+    void make() { layers_.push_back(std::make_unique<Dense>()); }
+    void run() {
+        for (int l = 0; l < 3; ++l) (*layers_[l])(l);
+        norm_(3);
+    }
+};
+
 void forward(int n) {
+    Decoder decoder;
+    decoder.run();
+    BlasHandles handles;
+    handles.get();
     Matrix a, b;
     int count = 0;
     count = n;
