@@ -221,10 +221,16 @@ class Index:
     def methods(self, each: Class, name: str) -> list[int]:
         """The bodies of the methods of this class itself that have this name."""
         wanted = (*each.scope, each.name)
+        numbers = self._methods.get((each.name, name), ())
+        exact = [number for number in numbers if self.functions[number].scope == wanted]
+        if exact or not numbers:
+            return exact
+        # `using namespace a; void B::f() {}` names a::B. What lies in a class of its own is that one's.
+        owned = {(*other.scope, other.name) for other in self.classes.get(each.name, ())}
         return [
             number
-            for number in self._methods.get((each.name, name), ())
-            if _ends_with(wanted, self.functions[number].scope)
+            for number in numbers
+            if _ends_with(wanted, self.functions[number].scope) and self.functions[number].scope not in owned
         ]
 
     def own_class(self, function: Function) -> list[Class]:

@@ -121,7 +121,7 @@ class Resolver:
                 return
         for each in self._index.own_class(function):
             found = self._methods_of(each, call.name)
-            if found:
+            if found or self._is_declared(each, call.name):
                 yield from self._chosen(found, call, function, each, is_exact=False)
                 return
             if self._index.field(each, call.name) is not None:
