@@ -1,5 +1,6 @@
 """Bodies of functions: what they call, under which conditions, and what they change."""
 
+import re
 from collections.abc import Callable
 
 from tree_sitter import Node
@@ -40,6 +41,7 @@ _GIVING = frozenset({"move", "forward", "exchange"})
 _LITERALS = frozenset(
     {"number_literal", "string_literal", "char_literal", "true", "false", "null", "initializer_list"}
 )
+_ASKS = re.compile(r"!?\s*(?:\w+::)*\w*(?i:env)\w*\(.*\)")
 _CHANGING = words(
     "reset emplace try_emplace insert push_back emplace_back resize reserve assign swap allocate alloc init store exchange "
     "insert_or_assign operator= set grow"
@@ -98,6 +100,7 @@ class Bodies:
                 continue
             name = self._expressions.text(child.named_children[0])
             values = child.named_children[1:]
+            self._set_from(name, " ".join(self._expressions.words(value).strip("(){}") for value in values))
             for value in values:
                 self.walk(value)
                 inner = value.named_children[0] if value.named_child_count == 1 else None
@@ -115,6 +118,12 @@ class Bodies:
                     values=given,
                 )
             )
+
+    def _set_from(self, name: str, text: str) -> None:
+        """Note a field or a variable of the file that is set from the environment."""
+        assert self._function is not None
+        if name.isidentifier() and ("getenv" in text or _ASKS.fullmatch(text)):
+            self._facts.switches.append(Assigned(self._function.scope, name, text))
 
     def walk(self, node: Node) -> None:
         """Everything that runs when `node` runs."""
@@ -141,15 +150,25 @@ class Bodies:
         return len(self._function.guards) - 1
 
     def _block(self, node: Node) -> None:
-        before = self._guards
+        before, is_left = self._guards, False
         for child in node.children:
             if not child.is_named:
                 continue
+            if is_left and child.type in ("case_statement", "labeled_statement"):
+                is_left, self._guards = False, before
             self.walk(child)
+            if child.type in _LEAVES and not is_left and self._is_in_every_build(child):
+                is_left = True
+                self._guards = (*self._guards, self._number(Guard("if", "false", False, line_of(child))))
             left = self._left_if(child)
             if left is not None:
                 self._guards = (*self._guards, self._number(left))
         self._guards = before
+
+    def _is_in_every_build(self, node: Node) -> bool:
+        """Whether no `#if` inside of the function takes this away: another build goes on behind it."""
+        assert self._function is not None
+        return self.conditions_at(line_of(node)) == self.conditions_at(self._function.line)
 
     def _left_if(self, node: Node) -> Guard | None:
         """The guard of what follows a statement that may leave the block."""
@@ -319,7 +338,16 @@ class Bodies:
         if not name:
             self.walk(callee)
             self._arguments(arguments, "", None)
-            self._add(Call("pointer", self._expressions.words(callee), line_of(node), arity=len(arguments)))
+            self._add(
+                Call(
+                    "pointer",
+                    self._expressions.words(callee),
+                    line_of(node),
+                    receiver=self._expressions.expression(callee),
+                    arity=len(arguments),
+                    values=tuple(self._expressions.expression(each) for each in arguments),
+                )
+            )
             return
         if name in CASTS or name in ("sizeof", "decltype", "alignof", "defined"):
             for each in arguments:
@@ -611,6 +639,8 @@ class Bodies:
             if variable not in self._function.locals:
                 self._add(Call("lambda", "?", line_of(node), target=self._function.lambdas[variable]))
             return
+        if variable not in self._function.locals:
+            self._set_from(variable.removeprefix("this->"), self._expressions.words(right))
         made = self._expressions.made(right)
         if made:
             name = variable.removeprefix("this->").split("[")[0].split(".")[-1].split("->")[-1]
@@ -620,7 +650,9 @@ class Bodies:
             known.text += " " + self._expressions.words(right)
         if self._may_be_object(left) and right.type not in _LITERALS:
             given = (self._expressions.expression(left), self._expressions.expression(right))
-            self._add(Call("operator", "operator=", line_of(node), arity=1, values=given))
+            operator = node.child_by_field_name("operator")
+            sign = operator.type if operator is not None else "="
+            self._add(Call("operator", f"operator{sign}", line_of(node), arity=1, values=given))
         if right.type == "initializer_list":
             values = self._values(right)
             self._add(

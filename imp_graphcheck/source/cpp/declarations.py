@@ -164,6 +164,13 @@ class Declarations:
                 self.facts.globals[self._expressions.text(name).split("::")[-1]] = local
             if value is not None:
                 self._at_file_level(value)
+                named = [
+                    self._expressions.text(each)
+                    for each in below(value)
+                    if each.type in ("identifier", "field_identifier")
+                ]
+                if named and value.type == "initializer_list":
+                    self.facts.tables.setdefault(self._expressions.text(name).split("::")[-1], []).extend(named)
 
     def _declared(self, node: Node, function: Node, returns: str, inside: Class | None) -> None:
         name = function.child_by_field_name("declarator")

@@ -21,8 +21,9 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """A call that leads somewhere, and nobody knows where."""
+    """A call that leads somewhere, and nobody knows where. `table` is the variable that the pointer comes from."""
 
     name: str
     arity: int
     line: int
+    table: str = ""

@@ -185,6 +185,12 @@ class FileFacts:
     enums: list[str] = field(default_factory=list)
     assigned: list[Assigned] = field(default_factory=list)
     mentioned: dict[str, int] = field(default_factory=dict)
+    tables: dict[str, list[str]] = field(default_factory=dict)
+    """Names that stand in the initialiser of a variable outside of functions."""
+    given: dict[str, set[str]] = field(default_factory=dict)
+    """Names that a template of this name is given somewhere."""
+    switches: list[Assigned] = field(default_factory=list)
+    """Fields and variables that are set from the environment; `type` is the expression."""
     declared: dict[str, list[Method]] = field(default_factory=dict)
     includes: list[str] = field(default_factory=list)
     macros: list[Macro] = field(default_factory=list)

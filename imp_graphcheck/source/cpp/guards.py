@@ -31,6 +31,8 @@ _PLATFORM = re.compile(
 )
 _WINDOWS = re.compile(r"\b(_WIN32|_WIN64|WIN32|_MSC_VER)\b")
 
+_OTHER_SYSTEM = re.compile(r"(?:\w+::)*[A-Z_]*(?:WINDOWS|WIN32|WIN64|APPLE|MACOS|HIP|ROCM|SYCL|MUSA|OPENCL)[A-Z_]*")
+
 OfName = Callable[[str], bool | None]
 
 
@@ -131,6 +133,8 @@ def _one(text: str, *, negated: bool, is_environment: OfName) -> GuardClass:
             unset = not unset
     if unset is not None:
         return "other" if unset != negated else "environment"
+    if _OTHER_SYSTEM.fullmatch(text):
+        return "other" if negated else "other platform"
     if _SUCCESS.search(text):
         return "error" if negated else "none"
     if negated and _CALLS_CUDA.search(text):

@@ -33,6 +33,9 @@ class Index:
         self.classes: dict[str, list[Class]] = defaultdict(list)
         self.aliases: dict[str, str] = {}
         self.enums: set[str] = set()
+        self.tables: dict[str, set[str]] = defaultdict(set)
+        self._given: dict[str, set[str]] = defaultdict(set)
+        self._switches: dict[str, list[Assigned]] = defaultdict(list)
         self.declared: dict[str, list[Method]] = defaultdict(list)
         self.mentioned: dict[str, str] = {}
         self._methods: dict[tuple[str, str], list[int]] = defaultdict(list)
@@ -60,6 +63,12 @@ class Index:
                 self._derived[parse_type(base).name].append(each)
         self.aliases |= facts.aliases
         self.enums.update(facts.enums)
+        for name, named in facts.tables.items():
+            self.tables[name].update(named)
+        for name, words in facts.given.items():
+            self._given[name].update(words)
+        for switch in facts.switches:
+            self._switches[switch.name].append(switch)
         for name, methods in facts.declared.items():
             self.declared[name].extend(methods)
         for name, local in facts.globals.items():
@@ -141,6 +150,20 @@ class Index:
             for method in each.methods.get(function.name, [])
         ]
 
+    def given_to(self, function: Function) -> set[str]:
+        """Names that stand for the template parameters of a function, or of the classes around it, somewhere."""
+        found: set[str] = set()
+        for name in (function.name, *function.scope):
+            found |= self._given.get(name, set())
+        return found
+
+    def switch(self, name: str, function: Function) -> str:
+        """The expression over the environment that a field or a variable is set from; empty if it is not."""
+        for each in self._switches.get(name, ()):
+            if not each.scope or each.scope[-1:] == function.scope[-1:] or name in self.files[function.file].globals:
+                return each.type
+        return ""
+
     # classes
 
     def classes_named(self, path: tuple[str, ...], near: tuple[str, ...] = ()) -> list[Class]:
@@ -175,7 +198,14 @@ class Index:
             seen.add(here.qualified)
             yield here
             for base in here.bases:
-                waiting += self.class_of(base, here.scope)
+                found = self.class_of(base, here.scope)
+                if not found and base.isidentifier():  # a parameter of the template
+                    found = [
+                        given
+                        for word in sorted(self._given.get(here.name, ()))
+                        for given in self.classes.get(word, ())
+                    ]
+                waiting += found
 
     def derived_from(self, each: Class) -> Iterator[Class]:
         """The classes that are derived from `each`, directly or not."""
@@ -191,10 +221,16 @@ class Index:
     def methods(self, each: Class, name: str) -> list[int]:
         """The bodies of the methods of this class itself that have this name."""
         wanted = (*each.scope, each.name)
+        numbers = self._methods.get((each.name, name), ())
+        exact = [number for number in numbers if self.functions[number].scope == wanted]
+        if exact or not numbers:
+            return exact
+        # `using namespace a; void B::f() {}` names a::B. What lies in a class of its own is that one's.
+        owned = {(*other.scope, other.name) for other in self.classes.get(each.name, ())}
         return [
             number
-            for number in self._methods.get((each.name, name), ())
-            if _ends_with(wanted, self.functions[number].scope)
+            for number in numbers
+            if _ends_with(wanted, self.functions[number].scope) and self.functions[number].scope not in owned
         ]
 
     def own_class(self, function: Function) -> list[Class]:

@@ -97,8 +97,6 @@ class Objects:
             for number in fitting:
                 why = "" if certain else f"{each.name} has several constructors"
                 yield Edge(number, call, certain, why, is_choice=not certain)
-        if call.scope == ("(field)",):
-            return  # of a base or of the class itself: its fields are made there
         yield from self._parts_made(each, call, function, seen)
 
     def _is_copied(self, each: Class, call: Call, function: Function) -> bool:
@@ -110,9 +108,11 @@ class Objects:
         )
 
     def _parts_made(self, each: Class, call: Call, function: Function, seen: set[str]) -> Iterator[Edge]:
+        said = self._said_by_constructor(each, call)
         for base in each.bases:
             for inner in self._index.class_of(base, each.scope)[:1]:
-                yield from self._made_by_default(inner, call, function, seen)
+                if inner.name not in said:
+                    yield from self._made_by_default(inner, call, function, seen)
         here = Function(
             file=each.file,
             name=each.name,
@@ -121,13 +121,25 @@ class Objects:
             last_line=each.line,
             is_method=True,
         )
-        for variable in each.fields.values():
+        for name, variable in each.fields.items():
+            if name in said:
+                continue
             if variable.value[0] == "call" and variable.text:
                 yield from self.of_expression(variable.value, call, here)
             if "*" in variable.type or "&" in variable.type:
                 continue
             for inner in self._index.class_of(variable.type, each.scope)[:1]:
                 yield from self._made_by_default(inner, call, function, seen)
+
+    def _said_by_constructor(self, each: Class, call: Call) -> set[str]:
+        """Bases and fields that every constructor which fits makes in its own words: those are edges of its own."""
+        fitting = [
+            self._index.functions[number]
+            for number in self._index.methods(each, each.name)
+            if self._index.takes(self._index.functions[number], call.arity)
+        ]
+        said = [{made.name for made in each.calls if made.scope == ("(field)",)} for each in fitting]
+        return set.intersection(*said) if said else set()
 
     def of_expression(self, value: Expr, call: Call, here: Function) -> Iterator[Edge]:
         """A call that stands in a declaration, and is made wherever `call` is."""

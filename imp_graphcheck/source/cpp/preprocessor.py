@@ -103,18 +103,24 @@ def clean(
     includes: list[str] = []
     groups: list[_Group] = []
     open_groups: list[_Group] = []
+    constants: dict[str, str] = {}
     for first, last, name, rest in _directives(lines):
         match name:
             case "define":
                 macro = _macro(rest, file, first + 1)
                 if macro is not None:
                     macros.append(macro)
+                    if macro.parameters is None and macro.body in ("0", "1") and not any(
+                        not _says_nothing(group.branches[-1].condition) for group in open_groups
+                    ):
+                        constants[macro.name] = macro.body
             case "include":
                 found = _INCLUDE.match(rest)
                 if found is not None:
                     includes.append(found.group(1))
             case "if" | "ifdef" | "ifndef":
-                group = _Group(first, [_Branch(_condition(name, rest), last + 1)])
+                known_as = constants.get(rest.strip(), rest) if name == "if" else rest
+                group = _Group(first, [_Branch(_condition(name, known_as), last + 1)])
                 groups.append(group)
                 open_groups.append(group)
             case "elif" | "else" if open_groups:

@@ -110,8 +110,9 @@ class Walk:
                 continue
             edges, unknown = self._resolver.edges(number)
             for each in unknown:
-                call = Call("pointer", each.name, each.line, arity=each.arity)
-                pointers.setdefault((each.name, each.arity), (number, call))
+                table = (each.table,) if each.table else ()
+                call = Call("pointer", each.name, each.line, arity=each.arity, arguments=table)
+                pointers.setdefault((each.name + each.table, each.arity), (number, call))
             for after, target in self._whichever(way, number, edges):
                 if target not in reached.ways:
                     heapq.heappush(waiting, (self._cost(after), next(order), target, after))
@@ -192,10 +193,14 @@ class Walk:
                 done.add(key)
                 number, call = pointers[key]
                 name = call.name.split("(")[0].split("->")[-1].split(".")[-1].strip("*& )")
+                in_table = self._index.tables.get(call.arguments[0], ()) if call.arguments else ()
                 targets = [
                     target
                     for target in taken
-                    if _is_named_like(self._index.functions[target].name, name)
+                    if (
+                        _is_named_like(self._index.functions[target].name, name)
+                        or self._index.functions[target].name in in_table
+                    )
                     and self._index.takes(self._index.functions[target], call.arity)
                 ]
                 function = self._index.functions[number]
@@ -288,10 +293,10 @@ class Walk:
         for each in self._index.own_class(function):
             found = self._index.field(each, name)
             if found is not None:
-                return self._said_by(found.text)
+                return self._said_by(self._index.switch(name, function) or found.text)
         of_file = self._index.files[function.file].globals.get(name)
         if of_file is not None:
-            return self._said_by(of_file.text)
+            return self._said_by(self._index.switch(name, function) or of_file.text)
         return False if self._asks_environment(name) else None
 
     def _said_by(self, text: str) -> bool | None:

@@ -1,5 +1,6 @@
 """One C++ or CUDA file, parsed and boiled down to its functions, classes and calls."""
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 
@@ -10,6 +11,13 @@ from imp_graphcheck.source.cpp.declarations import Declarations
 from imp_graphcheck.source.cpp.facts import FileFacts
 from imp_graphcheck.source.cpp.preprocessor import clean
 from imp_graphcheck.source.cpp.syntax import line_of
+
+
+_GIVEN = re.compile(r"(?=\b([A-Za-z_]\w*)<([^;(){}<>]{1,200}))")
+_NAME = re.compile(r"\b[A-Za-z_]\w*")
+_BUILT_IN = frozenset(
+    {"int", "float", "double", "bool", "char", "void", "half", "typename", "const", "unsigned", "true", "false", "auto"}
+)
 
 
 @cache
@@ -39,6 +47,10 @@ def read_file(
         path=path, lines=source.count(b"\n") + 1, includes=cleaned.includes, macros=cleaned.macros
     )
     facts.opaque.extend(_opaque(tree.root_node, source))
+    for name, arguments in _GIVEN.findall(cleaned.text):
+        words = [word for word in _NAME.findall(arguments) if word not in _BUILT_IN]
+        if words:
+            facts.given.setdefault(name, set()).update(words)
     Declarations(source, facts, cleaned, frozenset(macros), frozenset(dropping)).outside(tree.root_node, ())
     return facts
 

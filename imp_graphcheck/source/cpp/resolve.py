@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from imp_graphcheck.source.cpp.edges import Edge, Unknown
-from imp_graphcheck.source.cpp.facts import Call, Class, Function
+from imp_graphcheck.source.cpp.facts import Call, Class, Expr, Function
 from imp_graphcheck.source.cpp.index import Index, is_header, is_test
 from imp_graphcheck.source.cpp.macros import Expansion, expand
 from imp_graphcheck.source.cpp.objects import Objects
@@ -92,7 +93,10 @@ class Resolver:
             case "mention":
                 yield from self._mentioned(call, function)
             case "pointer":
-                unknown.append(Unknown(call.name, call.arity, call.line))
+                found = list(self._called_object(call.receiver, call, function))
+                if not found:
+                    unknown.append(Unknown(call.name, call.arity, call.line))
+                yield from found
             case "macro":
                 return
 
@@ -117,11 +121,14 @@ class Resolver:
                 return
         for each in self._index.own_class(function):
             found = self._methods_of(each, call.name)
-            if found:
+            if found or self._is_declared(each, call.name):
                 yield from self._chosen(found, call, function, each, is_exact=False)
                 return
             if self._index.field(each, call.name) is not None:
-                unknown.append(Unknown(call.name, call.arity, call.line))
+                as_object = list(self._called_object(("name", (), call.name), call, function))
+                if not as_object:
+                    unknown.append(Unknown(call.name, call.arity, call.line))
+                yield from as_object
                 return
         free = [
             number
@@ -131,6 +138,9 @@ class Resolver:
         ]
         if free:
             yield from self._overload(self._nearest(free, function), call, function)
+            return
+        if call.name not in self._index.by_name and not self._index.class_of(call.name, function.scope):
+            yield from self._for_parameter(call, function)
             return
         yield from self._objects.constructed(call, function)
 
@@ -144,15 +154,27 @@ class Resolver:
             if found:
                 yield from self._overload(found, call, function)
 
+    def _called_object(self, value: Expr | None, call: Call, function: Function) -> Iterator[Edge]:
+        """`layer(x)` and `(*layers[i])(x)`, where the object has an `operator()`."""
+        kind = self._index.type_of(value, function) if value is not None else ""
+        if not kind or parse_type(kind).stars or parse_type(kind).is_smart_pointer:
+            return
+        for each in self._index.class_of(kind, function.scope)[:1]:
+            found = self._methods_of(each, "operator()")
+            if found or self._is_declared(each, "operator()"):
+                as_method = replace(call, name="operator()", receiver=value)
+                yield from (
+                    replace(edge, call=call)
+                    for edge in self._chosen(found, as_method, function, each, is_exact=False)
+                )
+
     def _through_variable(
         self, call: Call, here: Function, function: Function, unknown: list[Unknown]
     ) -> Iterator[Edge]:
-        kind = self._index.type_of(("name", (), call.name), function)
-        for each in self._index.class_of(kind, function.scope):
-            found = self._methods_of(each, "operator()")
-            if found:
-                yield from self._chosen(found, call, function, each, is_exact=False)
-                return
+        as_object = list(self._called_object(("name", (), call.name), call, function))
+        if as_object:
+            yield from as_object
+            return
         if any(parameter.name == call.name for parameter in here.parameters):
             # Whoever hands a function over is charged with calling it.
             return
@@ -181,7 +203,27 @@ class Resolver:
         if found:
             yield from self._overload(self._nearest(found, function), call, function)
             return
+        for_parameter = list(self._for_parameter(call, function)) if len(scope) == 1 else []
+        if for_parameter:
+            yield from for_parameter
+            return
         yield from self._objects.constructed(call, function)
+
+    def _for_parameter(self, call: Call, function: Function) -> Iterator[Edge]:
+        """`P::go()` and `F()`, where a template is given `P` or `F`."""
+        given = self._index.given_to(function)
+        if call.scope:
+            kinds = [each for word in sorted(given) for each in self._index.classes.get(word, ())]
+            numbers = self._bodies(kinds, call)
+        else:
+            numbers = [
+                number
+                for word in sorted(given)
+                for number in self._index.by_name.get(word, ())
+                if self._index.takes(self._index.functions[number], call.arity)
+            ]
+        for number in numbers:
+            yield Edge(number, call, True)
 
     def _alias(self, scope: tuple[str, ...]) -> tuple[str, ...]:
         if len(scope) == 1 and scope[0] in self._index.aliases:
@@ -200,7 +242,7 @@ class Resolver:
                         found, call, function, each, is_exact=self._is_exact(call, kind, function)
                     )
                 elif self._index.field(each, call.name) is not None:
-                    unknown.append(Unknown(call.name, call.arity, call.line))
+                    unknown.append(Unknown(call.name, call.arity, call.line, _variable(call.receiver)))
             return
         name = parse_type(kind).name
         if name not in ("auto", "") and not is_placeholder(name):

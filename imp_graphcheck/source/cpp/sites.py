@@ -83,6 +83,12 @@ class Finder:
         api = find_call(call.name)
         if api is None or any(call.name in here.locals for here in self._index.around(function)):
             return None
+        if call.scope == () and any(
+            call.name in here.methods
+            for own in self._index.own_class(function)
+            for here in self._index.bases_of(own)
+        ):
+            return None  # a method of this name
         if api.kind in ("memset", "alloc", "free", "h2d", "d2h", "d2d") or api.kind is None:
             return self._memory(call, api, function)
         return Found(call, _on_its_stream(api, call), api.kind)

@@ -1,6 +1,7 @@
 """The files of a tree, read and parsed by as many processes as the machine has cores."""
 
 import os
+import re
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -23,6 +24,9 @@ _LARGEST_BYTES = 8 << 20
 _BATCH_BYTES = 1 << 20
 _FEW_BYTES = 4 << 20
 _DEEPEST = 50_000
+_LARGE_TABLE_BYTES = 64 << 10
+_DATA_PER_CALL = 2_000
+_CUDA_CALL = re.compile(r"\bcu(da|blas|dnn)?[A-Z]\w*\s*\(")
 
 OnProgress = Callable[[int, int], None]
 
@@ -151,6 +155,10 @@ def _parse_batch(batch: list[tuple[str, str]], words: _MacroWords, opaque: list[
     # The reader goes down with the nesting of the source: an `else if` of a thousand branches is a thousand deep.
     sys.setrecursionlimit(max(sys.getrecursionlimit(), _DEEPEST))
     for path, text in batch:
+        if _is_data(text):
+            opaque.append(Opaque(file=path, reason="it holds data and hardly any code"))
+            found.append(FileFacts(path=path, lines=text.count("\n") + 1))
+            continue
         try:
             facts = read_file(
                 text,
@@ -166,6 +174,15 @@ def _parse_batch(batch: list[tuple[str, str]], words: _MacroWords, opaque: list[
         else:
             found.append(facts)
     return found
+
+
+def _is_data(text: str) -> bool:
+    """Whether a file is a table of numbers, as compiled kernels are kept: parsing it costs much and finds nothing."""
+    return (
+        len(text) > _LARGE_TABLE_BYTES
+        and text.count("(") * _DATA_PER_CALL < len(text)
+        and _CUDA_CALL.search(text) is None
+    )
 
 
 def _macros(files: Iterable[FileFacts]) -> dict[str, list[Macro]]:

@@ -74,6 +74,23 @@ def test_what_is_no_source_is_listed(tmp_path: Path) -> None:
     assert {site.file for site in found.sites} == {"good.cu", "latin.cu", "broken.cu"}
 
 
+def test_a_table_of_numbers_is_not_parsed(tmp_path: Path) -> None:
+    row = "0x7f, 0x45, 0x4c, 0x46, " * 8 + "\n"
+    write(
+        tmp_path,
+        {
+            "cubin.cpp": "unsigned char kernel[] = {\n" + row * 2_000 + "};\n",
+            "beside.cu": "unsigned char table[] = {\n" + row * 2_000 + "};\nvoid f() { cudaFree(p); }\n",
+        },
+    )
+    found = audit_cpp(tmp_path, ["f"])
+    assert [(each.file, each.reason) for each in found.tree.opaque] == [
+        ("cubin.cpp", "it holds data and hardly any code")
+    ]
+    assert [(site.place, site.reachable) for site in found.sites] == [("beside.cu:2003", "yes")]
+    assert found.tree.lines == 2_003 + 2_004
+
+
 def test_unreadable_file_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, {"good.cu": "void f() {}", "secret.cu": "void g() {}"})
     opened = open

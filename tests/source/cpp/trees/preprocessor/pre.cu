@@ -11,6 +11,27 @@ void vendor(STREAM s) { cudaDeviceSynchronize(); }  //! sync no
 void vendor(STREAM s) { cudaStreamSynchronize(s); }  //! sync yes forbidden
 #endif
 
+#define TIMING_ON 0
+#define FAST_PATH 1
+#ifndef SWITCHABLE
+#define SWITCHABLE 0
+#endif
+
+void switched() {
+#if TIMING_ON
+    cudaEventSynchronize(done);
+#endif
+#if FAST_PATH
+    cudaMemset(p, 0, 4);  //! memset yes forbidden
+#else
+    cudaFreeHost(p);
+#endif
+#if SWITCHABLE
+    cudaStreamQuery(stream);  //! query yes forbidden
+#endif
+    if (ENGINE_NATIVE_WINDOWS) cudaEventQuery(done);  //! query no
+}
+
 void forward(
 #ifdef WITH_SIZE
     int size
@@ -35,5 +56,6 @@ void forward(
     } else {
 #endif
         vendor(stream);
+        switched();
     }
 }
