@@ -1,5 +1,6 @@
 """How the end of the child enters the record."""
 
+import sysconfig
 import threading
 from pathlib import Path
 
@@ -162,7 +163,7 @@ def test_a_hang_names_the_call_and_the_line_of_the_program() -> None:
 
 def test_a_crash_names_the_line_of_the_program() -> None:
     frames = (
-        Frame(file="/python/ctypes/__init__.py", line=519, function="string_at"),
+        Frame(file=f"{sysconfig.get_paths()['stdlib']}/ctypes/__init__.py", line=519, function="string_at"),
         Frame(file=str(Path.cwd() / "model.py"), line=40, function="forward"),
     )
     crashed = Died(
