@@ -16,7 +16,7 @@ def concluded(bisection: Bisection, done: Sequence[Done], *, exhausted: bool) ->
     """The record with its answer. `exhausted`: there was more to try, and no trial left to try it with."""
     runs = [each.run for each in done if each.run is not None]
     findings = _distinct(_of_all(runs))
-    probes = tuple(probe for run in runs for probe in run.probes)
+    probes = (*_refusals(done), *(probe for run in runs for probe in run.probes))
     causes = causes_of(findings, probes)
     told = [cause.finding for cause in causes]
     symptoms = tuple(
@@ -68,6 +68,23 @@ def _status(
     if exhausted:
         return "inconclusive", "--max-trials was reached before everything was tried"
     return "nothing found", f"{len(probes)} interventions, and the answers stayed right"
+
+
+def _refusals(done: Sequence[Done]) -> tuple[ProbeResult, ...]:
+    """The capture modes that refused a capture, each with the line that was to blame there, once."""
+    found = [
+        ProbeResult(
+            probe="mode",
+            intervention=f"captured in mode {each.settings.capture_mode}",
+            outcome="refused",
+            sites=() if finding.launch_site is None else (finding.launch_site,),
+        )
+        for each in done
+        if each.settings.kind == "as it is" and each.run is not None
+        for finding in each.run.findings
+        if finding.code.startswith("GC1") and finding.severity == "error"
+    ]
+    return tuple(result for number, result in enumerate(found) if result not in found[:number])
 
 
 def _of_all(runs: Sequence[Run]) -> list[Finding]:

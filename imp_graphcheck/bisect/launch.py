@@ -73,6 +73,8 @@ class _Search:
         base |= {"output": str(directory), "reps": 0, "command": settings.command}
         self._base = TrialSettings(**base, repeat=settings.repeat)
         self._done: list[Done] = []
+        self._killed: list[TrialSettings] = []
+        """Trials whose process was ended from outside, once each."""
 
     @classmethod
     def new(cls, settings: BisectSettings) -> "_Search":
@@ -117,6 +119,8 @@ class _Search:
             if stopped:
                 return
         exhausted = next_trial(self._base, self._done, keep_going=self._settings.keep_going) is not None
+        if exhausted:
+            self._note(f"--max-trials {self._settings.max_trials} was reached before everything was tried")
         self.bisection = concluded(self.bisection, self._done, exhausted=exhausted)
         self._save(before + time.monotonic() - started)
         if self.bisection.causes:
@@ -168,6 +172,13 @@ class _Search:
                 reason=f"in trial {len(self._done) + 1} ({trial.kind})",
             )
             return False
+        if captured.killed and trial not in self._killed:
+            # Somebody else, or the system, ended it: that is no answer, so it is asked once more.
+            self._killed.append(trial)
+            self._note(
+                f"the process of trial {len(self._done) + 1} ({trial.kind}) {captured.killed}; it was tried again"
+            )
+            return True
         self._done.append(Done(settings=trial, run=run))
         self.bisection = structs.replace(
             self.bisection,

@@ -9,6 +9,7 @@ would only look at all of it again and again.
 from imp_graphcheck.capture.aside import Aside, aside
 from imp_graphcheck.capture.census import take_census
 from imp_graphcheck.capture.comparison import compare_with_another_call
+from imp_graphcheck.capture.handed_on import hand_back, handed_on
 from imp_graphcheck.capture.owned_memory import judge_owned_memory
 from imp_graphcheck.capture.reading import read, replace_trace, trace_of
 from imp_graphcheck.capture.session import Session
@@ -33,6 +34,7 @@ def inspect(session: Session) -> None:
     with session.recorder.stage("inspect", len(calls)) as notes, paused_collector():
         session.recorder.remember(graphs=tuple(read(session, graph) for graph in captured.values()))
         take_census(session)
+        held = handed_on(session)
         for call in calls:
             session.restore()  # what the first capture may have written must be written again to be seen
             with aside(session, call, observe=True) as seen:
@@ -42,6 +44,7 @@ def inspect(session: Session) -> None:
             if seen is not None and seen.trace.nodes:
                 compare_with_another_call(session, call, seen.trace)
             notes.step()
+        hand_back(session, held)
         judge_owned_memory(session)
         take_census(session)
         graphs = session.recorder.run.graphs

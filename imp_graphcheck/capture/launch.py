@@ -38,10 +38,13 @@ STARTUP_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Captured:
-    """A saved run and where it lies."""
+    """A saved run and where it lies. `killed` is how its process was ended from outside, if it was: nothing is wrong with
+    the program because of it.
+    """
 
     run: Run
     directory: Path
+    killed: str = ""
 
 
 def run_capture(
@@ -101,7 +104,14 @@ def _conclude(ending: Ending, witness: Witness, log: IO[bytes]) -> Captured:
         raise ChildError(
             "the child process finished without a verdict", log_tail=log_tail, directory=directory
         )
-    return Captured(run=run, directory=directory)
+    return Captured(run=run, directory=directory, killed=_killed(ending))
+
+
+def _killed(ending: Ending) -> str:
+    outside = isinstance(ending, Died) and ending.how.startswith(
+        ("died with SIGKILL", "died with SIGTERM", "was lost")
+    )
+    return ending.how if isinstance(ending, Died) and outside else ""
 
 
 def _completed(run: Run, ending: Ending, seen: LastSeen, log_tail: tuple[str, ...]) -> Run:

@@ -1,7 +1,8 @@
 """Causes out of suspicions: which finding did an intervention prove, and which did it rule out?
 
 Memory: other content there must reach an answer, or the replays must write there, or giving it up must bring the fault.
-What is frozen: the answers must be right once each call has a capture of its own, and wrong without.
+What a capture does: the device must have refused it at that line. What is frozen: the answers must be right once each call
+has a capture of its own, and wrong without.
 """
 
 from collections.abc import Sequence
@@ -82,8 +83,10 @@ def suffices(probes: Sequence[ProbeResult]) -> bool | None:
 
 
 def _alone(causes: Sequence[Cause]) -> bool:
-    """Whether no cause was proven that could hide what another one does."""
-    return not any(cause.proof for cause in causes)
+    """Whether no cause was proven that could hide what another one does. A capture that was refused hides nothing that was
+    replayed.
+    """
+    return not any(cause.proof for cause in causes if not cause.finding.code.startswith("GC1"))
 
 
 def _masked(cause: Cause) -> Cause:
@@ -118,6 +121,11 @@ def _judged(finding: Finding, probes: Sequence[ProbeResult]) -> Cause:
         return _lifetime(finding, probes)
     if finding.code in _ONCE_FOR_ALL:
         return _reuse(finding, probes)
+    if finding.code.startswith("GC1"):
+        refused = [
+            probe for probe in probes if probe.probe == "mode" and _touches(probe, finding.launch_site)
+        ]
+        return Cause(finding=finding, proof=tuple(refused))
     shown = [
         probe for probe in probes if probe.probe == _SHOWN_BY.get(finding.code) and probe.outcome == "wrong"
     ]

@@ -27,10 +27,13 @@ def check_repointed(
     """One finding for each allocation that `base`, the graph that is replayed, reads, and `again` reads nowhere.
 
     Memory of the graphs' own pools is left out. So is what both read, each in its place: buffers that take turns, and
-    what an earlier call left in the padding of a struct.
+    what an earlier call left in the padding of a struct. So is scratch: what the graph writes before it reads it may lie
+    anywhere.
     """
     mine, theirs = generations_in((base,)), generations_in((again,))
     left, taken_up = _held(mine - theirs, memory, base), _held(theirs - mine, memory, again)
+    if left and taken_up:
+        left = {number: held for number, held in left.items() if number in _with_content(base, left)}
     pairs: dict[int, _Pair] = {}
     if left and taken_up:
         for use, twin in _twins(base, again, left):
@@ -65,6 +68,34 @@ def _held(
         and held.space == "device"
         and held.pool != graph.pool
     }
+
+
+def _with_content(graph: GraphTrace, generations: Container[int | None]) -> set[int]:
+    """Those that the graph reads more of than it has written before. An access that nobody knows counts as a read."""
+    written: dict[int, list[tuple[int, int]]] = {}
+    found: set[int] = set()
+    for node in graph.nodes:
+        uses = [
+            pointer
+            for param in node.params
+            for pointer in param.pointers
+            if pointer.generation in generations and pointer.confirmed is not False
+        ]
+        for pointer in uses:
+            if pointer.access in READS and not _is_covered(pointer, written.get(pointer.generation or 0, [])):
+                found.add(pointer.generation or 0)
+        for pointer in uses:
+            if pointer.access == "write" and pointer.span_bytes is not None:
+                end = pointer.displacement + pointer.span_bytes
+                written.setdefault(pointer.generation or 0, []).append((pointer.displacement, end))
+    return found
+
+
+def _is_covered(pointer: Pointer, written: list[tuple[int, int]]) -> bool:
+    if pointer.span_bytes is None:
+        return False
+    first, end = pointer.displacement, pointer.displacement + pointer.span_bytes
+    return any(start <= first and end <= stop for start, stop in written)
 
 
 def _twins(

@@ -286,3 +286,30 @@ class CopiesTheTensorOn(engine_style_faults.HandsTheTensorOn):
         hidden = self.x + self.start * 2
         self.hidden.copy_(hidden * (3 if call["part"] == "a" else 1))
         return self.hidden.sum(-1)
+
+
+class TurnsInBuffers(TurnsInScratch):
+    """The same, with a tensor of its own for each slot."""
+
+    def setup(self, device):
+        super().setup(device)
+        self.slots = [torch.zeros(4, 8, device=device) for _ in range(5)]
+
+
+class LooksBack(Doubling):
+    """The hidden states of the last call, which forward keeps by reference, are what the next call starts from: one graph."""
+
+    def setup(self, device):
+        super().setup(device)
+        self.hidden, self.start = None, torch.zeros((), device=device)
+
+    def calls(self):
+        return [{"value": float(i)} for i in range(4)]
+
+    def prepare(self, call):
+        super().prepare(call)
+        self.start.copy_(self.hidden.sum()) if call["value"] else self.start.zero_()
+
+    def forward(self, call):
+        self.hidden = self.x + self.start * 0.5
+        return self.hidden.sum(-1)

@@ -75,6 +75,8 @@ def test_cause_and_its_lines_come_first(check: Callable[..., Run], program: str)
         "ViewsTheRows",
         "TableFromTheStart",
         "TurnsInScratch",
+        "TurnsInBuffers",
+        "LooksBack",
         "CopiesTheTensorOn",
     ],
 )

@@ -160,3 +160,10 @@ def test_what_was_frozen_at_a_first_use_is_not_ruled_out_by_other_graphs() -> No
     probes = [probe("pin", "right"), probe("first use", "wrong"), probe("fresh", "right")]
     assert codes([finding("GC303", launched=LAUNCH)], probes) == [("GC303", None, True)]
     assert codes([finding("GC303", launched=LAUNCH)], probes[:1]) == []
+
+
+def test_a_line_at_which_a_capture_was_refused_is_proven_by_that() -> None:
+    refused = [probe("mode", "refused", LAUNCH), probe("mode", "refused", TABLE)]
+    (cause,) = causes_of([finding("GC101", launched=LAUNCH)], refused)
+    assert cause.proof == (refused[0],)
+    assert codes([finding("GC101", launched=LAUNCH)], refused[1:]) == [("GC101", None, False)]

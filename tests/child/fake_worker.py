@@ -90,6 +90,9 @@ def main() -> None:
     if behaviour == "early_death":
         print("the last thing it said", flush=True)
         os.kill(os.getpid(), signal.SIGKILL)
+    if behaviour == "slow_start":
+        time.sleep(1.5)
+        behaviour = "clean"
     worker = Worker(channel, settings)
     worker.start()
     BEHAVIOURS[behaviour](worker)

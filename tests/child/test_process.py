@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -52,7 +53,37 @@ from tests.child.trial import WORKER, Trial, alive, gone
     ],
 )
 def test_every_end_is_told_apart(trial: Trial, behaviour: str, expected: Ending) -> None:
-    assert trial.run(behaviour) == expected
+    assert _without_stacks(trial.run(behaviour)) == expected
+
+
+def _without_stacks(ending: Ending) -> Ending:
+    return replace(ending, stacks=()) if isinstance(ending, Died) else ending
+
+
+def test_a_crash_of_native_code_says_which_line_called_it(trial: Trial) -> None:
+    ending = trial.run("segfault")
+
+    assert isinstance(ending, Died)
+    assert [frame.function for frame in ending.stacks[0].frames][:2] == ["string_at", "segfault"]
+
+
+def test_whoever_is_killed_leaves_no_stacks(trial: Trial) -> None:
+    ending = trial.run("killed")
+
+    assert isinstance(ending, Died)
+    assert ending.stacks == ()
+
+
+def test_the_first_event_may_take_longer(trial: Trial) -> None:
+    assert isinstance(trial.run("slow_start", timeout=1.0), Hung)
+    assert trial.run("slow_start", timeout=1.0, startup_timeout=30.0) == Completed()
+
+
+def test_after_the_first_event_it_may_not(trial: Trial) -> None:
+    ending = trial.run("hang", timeout=0.5, startup_timeout=30.0)
+
+    assert isinstance(ending, Hung)
+    assert ending.seconds < 10
 
 
 def test_events_arrive_in_order(trial: Trial) -> None:
@@ -87,7 +118,8 @@ def test_a_child_that_is_ended_from_outside(trial: Trial, number: signal.Signals
             (directory,) = trial.output.glob("runs/run-*")
             os.kill(int(directory.name.removeprefix("run-")), number)
 
-    assert trial.run("hang", on_event=on_event) == Died(how=f"died with {number.name}", returncode=-number)
+    ending = trial.run("hang", on_event=on_event)
+    assert _without_stacks(ending) == Died(how=f"died with {number.name}", returncode=-number)
 
 
 def test_what_is_printed_neither_blocks_nor_leaks(trial: Trial, capfd: pytest.CaptureFixture[str]) -> None:

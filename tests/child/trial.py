@@ -25,7 +25,12 @@ class Trial:
     events: list[Event] = field(default_factory=list)
 
     def run(
-        self, behaviour: str, *, timeout: float = 30.0, on_event: Callable[[Event], None] | None = None
+        self,
+        behaviour: str,
+        *,
+        timeout: float = 30.0,
+        startup_timeout: float | None = None,
+        on_event: Callable[[Event], None] | None = None,
     ) -> Ending:
         settings = CaptureSettings(model=f"fake:{behaviour}", output=str(self.output))
         return run_child(
@@ -35,6 +40,7 @@ class Trial:
             timeout=timeout,
             log=self.log,
             template=self.template,
+            startup_timeout=startup_timeout,
         )
 
     def wait_until_ready(self) -> None:

@@ -1,6 +1,8 @@
 """How the end of the child enters the record."""
 
+import sysconfig
 import threading
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -157,3 +159,16 @@ def test_a_hang_names_the_call_and_the_line_of_the_program() -> None:
         "most likely the device; it hung in forward() at /home/a/model.py:7"
     )
     assert "read stacks.txt" in run.findings[0].remedy
+
+
+def test_a_crash_names_the_line_of_the_program() -> None:
+    frames = (
+        Frame(file=f"{sysconfig.get_paths()['stdlib']}/ctypes/__init__.py", line=519, function="string_at"),
+        Frame(file=str(Path.cwd() / "model.py"), line=40, function="forward"),
+    )
+    crashed = Died(
+        how="died with SIGSEGV", returncode=-11, stacks=(ThreadStack(thread="main thread", frames=frames),)
+    )
+    run = after_death(RUN, crashed, LastSeen(current="eager", seconds=1.0), ())
+    assert run.verdict_reason.startswith("the process died with SIGSEGV during eager, in string_at() at ")
+    assert "model.py:40" in run.verdict_reason

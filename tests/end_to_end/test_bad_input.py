@@ -143,3 +143,33 @@ def test_cuda_without_a_gpu(run: Run, tmp_path: Path) -> None:
 def test_output_that_cannot_be_written(run: Run, tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file")
     refused(run("capture", "qwen3-tiny", "--output", "taken"), tmp_path, "taken")
+
+
+ENDS = """
+import ctypes, os, sys
+
+def exits():
+    sys.exit(5)  # the line
+
+def crashes():
+    ctypes.string_at(0)  # the line
+
+def leaves():
+    os._exit(9)
+"""
+
+
+@pytest.mark.parametrize("command", ["capture", "bisect"])
+@pytest.mark.parametrize(
+    ("factory", "words"),
+    [
+        ("exits", ("the program called sys.exit(5)", "ends.py:5")),
+        ("crashes", ("SIGSEGV while the program was imported and built", "crashes() at ends.py:8")),
+        ("leaves", ("exited with status 9 while the program was imported and built",)),
+    ],
+)
+def test_a_program_that_ends_the_process_while_it_is_built(
+    run: Run, tmp_path: Path, command: str, factory: str, words: tuple[str, ...]
+) -> None:
+    (tmp_path / "ends.py").write_text(ENDS)
+    refused(run(command, f"ends.py:{factory}", "--device", "sim"), tmp_path, *words)

@@ -127,3 +127,46 @@ def test_a_resumed_search_makes_only_the_trials_that_are_left(run: Command, tmp_
     assert [trial["kind"] for trial in found["trials"]] == ["as it is", "kept alive"]
     assert len(list((directory / "runs").glob("2*"))) == 2
     assert found["causes"][0]["finding"]["code"] == "GC201"
+
+
+KILLED = """
+import os, pathlib, signal
+from imp_graphcheck.faults.programs.drift import FrozenScalar
+
+class Once(FrozenScalar):
+    times = 1
+    def forward(self, call):
+        marks = [pathlib.Path(f"killed-{number}") for number in range(self.times)]
+        for mark in marks:
+            if not mark.exists():
+                mark.touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+        return super().forward(call)
+
+class Twice(Once):
+    times = 2
+"""
+
+
+def test_a_trial_that_somebody_killed_is_made_again(run: Command, tmp_path: Path) -> None:
+    (tmp_path / "killed.py").write_text(KILLED)
+    found = document(run("bisect", "killed.py:Once", "--device", "sim", "-q", "--format", "json"))
+    assert [cause["finding"]["code"] for cause in found["causes"]] == ["GC301"]
+    assert [trial["kind"] for trial in found["trials"]] == ["as it is", "kept alive"]
+    assert found["notes"] == ["the process of trial 1 (as it is) died with SIGKILL; it was tried again"]
+
+
+def test_a_trial_that_is_killed_each_time_is_an_answer(run: Command, tmp_path: Path) -> None:
+    (tmp_path / "killed.py").write_text(KILLED)
+    done = run("bisect", "killed.py:Twice", "--device", "sim", "-q", "--format", "json")
+    assert done.returncode == ExitCode.INCONCLUSIVE
+    found = document(done)
+    assert len(found["trials"]) == 1
+    assert "died with SIGKILL" in found["reason"]
+
+
+def test_a_search_that_was_cut_short_says_so(run: Command) -> None:
+    model = "imp_graphcheck.faults.programs.drift:FrozenScalar"
+    found = document(run("bisect", model, "--device", "sim", "-q", "--format", "json", "--max-trials", "1"))
+    assert found["causes"][0]["proof"] == []
+    assert found["notes"] == ["--max-trials 1 was reached before everything was tried"]
