@@ -5,7 +5,7 @@ import re
 
 from imp_graphcheck.source.python import torch_names as names
 from imp_graphcheck.source.python.frame import Arguments
-from imp_graphcheck.source.python.guards import CAPTURING, OTHER_PLATFORM, THIS_PLATFORM, Guards
+from imp_graphcheck.source.python.guards import CAPTURING, KEYED, OTHER_PLATFORM, THIS_PLATFORM, Guards
 from imp_graphcheck.source.python.syntax import constant, dotted, line_of_call, name_of_call
 from imp_graphcheck.source.python.torch_calls import TorchCalls
 from imp_graphcheck.source.python.torch_names import words
@@ -52,6 +52,15 @@ _CACHES = words("lru_cache cache cached_property cached_method once lazy_propert
 _MOST_OWNERS = 12
 _MOST_VALUES = 3
 """Of how many functions that a call may mean somebody asks what they return."""
+_LOOKS_ONLY = (
+    "inspect.",
+    "functools.wraps",
+    "functools.update_wrapper",
+    "typing.",
+    "dataclasses.",
+    "pickle.",
+)
+"""Libraries that look at functions and do not call them."""
 _KERNELS = words("triton.jit triton.heuristics numba.cuda.jit cuda.jit jit triton.autotune autotune")
 
 
@@ -431,7 +440,7 @@ class Calls(TorchCalls, Guards):
             self._replace(receiver, Group(of.kind, element))
             place = dotted(receiver)
             if place:
-                self.store(self.aliases.get(place, place))
+                self.store(self.aliases.get(place, place).removesuffix(KEYED))
             return of.element if name == "setdefault" else NONE
         if name in ("get", "pop", "popleft", "popitem"):
             key = arguments.get(0)
@@ -526,6 +535,8 @@ class Calls(TorchCalls, Guards):
         known = self.other_library(node, path, arguments)
         if known is not None:
             return known
+        if path.startswith(_LOOKS_ONLY):
+            return UNKNOWN
         self._hands_over(node, arguments, name, line)
         if name[:1].isupper():
             return ExternalObject(path)
@@ -665,11 +676,13 @@ class Calls(TorchCalls, Guards):
         return Host("isinstance")
 
     def _getattr(self, node: ast.Call, arguments: Arguments, line: int) -> Value:
-        name = constant(node.args[1]) if len(node.args) > 1 else None
         default = arguments.get(2)
-        if name is None:
+        asked = [each for each in options_of(arguments.get(1) or UNKNOWN) if isinstance(each, Const)]
+        attributes = [each.value for each in asked if isinstance(each.value, str)]
+        if not attributes:
             return UNKNOWN
-        found = self.attribute_of(node, arguments.get(0) or UNKNOWN, name)
+        of = arguments.get(0) or UNKNOWN
+        found = join(*(self.attribute_of(node, of, name) for name in attributes))
         if default is None:
             return found
         return found if not isinstance(found, Unknown) and default == NONE else join(found, default)

@@ -330,7 +330,10 @@ class Expressions(Calls):
             return self._contained(node, operator, left, right, other)
         if one is not None or other is not None:
             given = [each for each in (one, other) if each is not None]
-            if is_host_value(left) and isinstance(left, Host) and left.what == "text":
+            if any(
+                (isinstance(each, Const) and isinstance(each.value, str)) or each == TEXT
+                for each in (left, right)
+            ):
                 return NUMBER
             memory = together(*given)
             return Tensor(memory, True, None, any(each.is_sure for each in given))

@@ -381,7 +381,8 @@ class TorchCalls(Frame):
             return tensor
         if tensor.is_host and not source.is_host:
             api = "Tensor.copy_"
-            sure = source.memory == "device" and source.is_sure
+            # Pinned memory is there to be copied into from the device.
+            sure = (source.memory == "device" or tensor.memory == "pinned") and source.is_sure
             self.downloads(
                 node,
                 Tensor("device", is_sure=sure),
