@@ -119,7 +119,8 @@ class Body(Expressions):
                 bound = given.get(self._own) or (ClassRef(owner) if is_class else Object(owner, False))
             self.names[self._own] = bound
             arguments = arguments[1:]
-        likely = self.program.evidence(context.number, node)
+        evidence = self.program.evidence(context.number, node)
+        likely, self.surely_tensors = evidence.likely, evidence.certain
         defaults = {
             argument.arg: default
             for argument, default in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)

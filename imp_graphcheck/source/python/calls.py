@@ -679,13 +679,30 @@ class Calls(TorchCalls, Guards):
         default = arguments.get(2)
         asked = [each for each in options_of(arguments.get(1) or UNKNOWN) if isinstance(each, Const)]
         attributes = [each.value for each in asked if isinstance(each.value, str)]
+        of = arguments.get(0) or UNKNOWN
+        if not attributes and isinstance(of, Object) and len(node.args) > 1:
+            attributes = self._methods_like(of, node.args[1])
         if not attributes:
             return UNKNOWN
-        of = arguments.get(0) or UNKNOWN
         found = join(*(self.attribute_of(node, of, name) for name in attributes))
         if default is None:
             return found
         return found if not isinstance(found, Unknown) and default == NONE else join(found, default)
+
+    def _methods_like(self, of: Object, name: ast.expr) -> list[str]:
+        """Methods whose names a text with holes fits: `f"run_{mode}"`, `"run_" + mode`."""
+        if isinstance(name, ast.JoinedStr):
+            parts = [constant(each) for each in name.values]
+        elif isinstance(name, ast.BinOp) and isinstance(name.op, ast.Add):
+            parts = [constant(name.left), constant(name.right)]
+        else:
+            return []
+        if not any(parts):
+            return []
+        like = re.compile("".join(r"\w+" if each is None else re.escape(each) for each in parts))
+        found = {each for cls in self.index.order(of.cls) for each in self.index.classes[cls].methods}
+        fitting = sorted(each for each in found if like.fullmatch(each))
+        return fitting if len(fitting) <= _MOST_OWNERS else []
 
     def attribute_of(self, node: ast.expr, of: Value, name: str) -> Value:
         """`of.name`."""

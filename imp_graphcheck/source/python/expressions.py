@@ -65,6 +65,8 @@ class Expressions(Calls):
         value = self.lookup(node.id)
         if isinstance(value, Unknown) and (OTHER_PLATFORM.match(node.id) or THIS_PLATFORM.match(node.id)):
             return Const(bool(THIS_PLATFORM.match(node.id)), "other platform")
+        if node.id in self.surely_tensors:
+            value = _if_unknown(value)
         return self._named(node.id, value)
 
     def _named(self, name: str, value: Value) -> Value:
@@ -735,6 +737,19 @@ class Expressions(Calls):
 
     def _call(self, node: ast.Call) -> Value:
         return self.call(node)
+
+
+def _if_unknown(value: Value) -> Value:
+    """`value`, a tensor where nobody knows what it is."""
+    if isinstance(value, (Unknown, Method)):
+        return Tensor()
+    if isinstance(value, Options) and any(isinstance(each, Unknown) for each in value.options):
+        rest = [each for each in value.options if not isinstance(each, (Unknown, Method))]
+        tensor = as_tensor(join(*rest)) if rest else None
+        return tensor if tensor is not None else value
+    if isinstance(value, Tensor) and not value.is_sure:
+        return Tensor(value.memory, value.is_bool, value.rank)
+    return value
 
 
 def _surely(value: Value) -> Value:

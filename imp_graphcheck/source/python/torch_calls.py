@@ -222,7 +222,11 @@ class TorchCalls(Frame):
                 return Host("number")
             case _ if name in names.NEW:
                 return self._new(node, tensor, name, arguments, line)
+        if name.startswith("_"):
+            return UNKNOWN
         self._waits(node, f"Tensor.{name}", name, tensor, arguments, line, skips=0)
+        if name.startswith("is_") and name != "is_nonzero":
+            return NUMBER
         if name in names.READING_METHODS:
             return NUMBER
         if name == "bool" or name in names.BOOL_RESULTS:
