@@ -61,6 +61,7 @@ _LOOKS_ONLY = (
     "pickle.",
 )
 """Libraries that look at functions and do not call them."""
+_LOGS = words("debug info warning error critical exception warning_once info_once log")
 _KERNELS = words("triton.jit triton.heuristics numba.cuda.jit cuda.jit jit triton.autotune autotune")
 
 
@@ -343,6 +344,9 @@ class Calls(TorchCalls, Guards):
             case Tensor():
                 return self.tensor_method(node, of, name, arguments)
             case Const():
+                if name == "format":
+                    for each in (*node.args, *(keyword.value for keyword in node.keywords)):
+                        self.shown(each, self.memo.get(id(each), UNKNOWN), "Tensor.__format__")
                 return _const_method(of, name, arguments)
             case Host():
                 if name in ("submit", "apply_async"):
@@ -362,6 +366,8 @@ class Calls(TorchCalls, Guards):
                     return known
         if name in ("submit", "apply_async", "run_in_executor"):
             return self._thread(node, arguments, line)
+        if name in _LOGS:
+            self._logged(node, name)
         guess = self.unknown_method(node, receiver, name, arguments, of)
         if guess is not None and name not in ("to",):
             return guess
@@ -392,6 +398,16 @@ class Calls(TorchCalls, Guards):
         if guess is not None:
             return guess
         return self._by_name(node, name, arguments, line)
+
+    def _logged(self, node: ast.Call, name: str) -> None:
+        """Arguments of a message, which are turned into words where somebody wants to read it."""
+        for each in node.args[1:]:
+            tensor = as_tensor(self.memo.get(id(each), UNKNOWN))
+            if tensor is not None and tensor.is_sure and not tensor.is_host:
+                unsure = Tensor(tensor.memory, is_sure=False)
+                self.reads(
+                    each, unsure, "Tensor.__format__", note=f"only where messages of {name}() are written"
+                )
 
     def _register(self, node: ast.Call, name: str, arguments: Arguments) -> Value:
         attribute = constant(node.args[0]) if node.args else None
@@ -522,6 +538,8 @@ class Calls(TorchCalls, Guards):
             "weakref.WeakKeyDictionary",
         ):
             return Group("list" if name == "deque" else "dict", UNKNOWN)
+        if path == "logging.getLogger":
+            return ExternalObject("logging.Logger")
         if path.startswith(("time.", "logging.", "warnings.", "os.", "re.", "json.", "sys.")):
             return Host()
         if path.startswith("triton."):

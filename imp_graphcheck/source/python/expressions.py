@@ -222,9 +222,22 @@ class Expressions(Calls):
             left = left.left
         value = self.evaluate(left)
         for each in reversed(chain):
-            value = self._combined(each.op, value, self.evaluate(each.right))
+            right = self.evaluate(each.right)
+            if isinstance(each.op, ast.Mod) and (value == TEXT or isinstance(value, Const)):
+                self._shown_in(each.right, right)
+                value = TEXT
+            else:
+                value = self._combined(each.op, value, right)
             self.memo[id(each)] = value
         return value
+
+    def _shown_in(self, node: ast.expr, value: Value) -> None:
+        """`text % value`."""
+        if isinstance(node, ast.Tuple):
+            for each in node.elts:
+                self.shown(each, self.memo.get(id(each), UNKNOWN), "Tensor.__format__")
+        else:
+            self.shown(node, value, "Tensor.__format__")
 
     def _combined(self, operator: ast.operator, one: Value, other: Value) -> Value:
         left, right = as_tensor(one), as_tensor(other)
