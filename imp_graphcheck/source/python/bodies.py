@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 from imp_graphcheck.source.python.analysis import Guard
 from imp_graphcheck.source.python.expressions import Expressions
 from imp_graphcheck.source.python.frame import Arguments
-from imp_graphcheck.source.python.guards import settle
+from imp_graphcheck.source.python.guards import KEYED, settle
 from imp_graphcheck.source.python.syntax import Definition, constant, dotted, name_of_call
 from imp_graphcheck.source.python.values import (
     NONE,
     NUMBER,
+    TEXT,
     UNKNOWN,
     ClassRef,
     Const,
@@ -118,7 +119,8 @@ class Body(Expressions):
                 bound = given.get(self._own) or (ClassRef(owner) if is_class else Object(owner, False))
             self.names[self._own] = bound
             arguments = arguments[1:]
-        likely = self.program.evidence(context.number, node)
+        evidence = self.program.evidence(context.number, node)
+        likely, self.surely_tensors = evidence.likely, evidence.certain
         defaults = {
             argument.arg: default
             for argument, default in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
@@ -148,6 +150,9 @@ class Body(Expressions):
     ) -> Value:
         if given is not None and not isinstance(given, (Unknown, Method)):
             tensor, annotated = as_tensor(given), as_tensor(said)
+            if tensor is not None and annotated is None and said in (NUMBER, TEXT):
+                # Whoever called it so was taken for a caller by the name of the method alone.
+                return said
             if tensor is not None and annotated is not None:
                 return Tensor(tensor.memory, tensor.is_bool, tensor.rank)
             if given == NONE or not (isinstance(given, Host) and annotated is not None):
@@ -336,7 +341,7 @@ class Body(Expressions):
         index = self._index_value(target.slice)
         place = dotted(target.value)
         if place:
-            self.store(self.aliases.get(place, place))
+            self.store(self.aliases.get(place, place).removesuffix(KEYED))
         for each in options_of(of):
             if isinstance(each, Tensor):
                 self._into_tensor(target, each, index, value, node)
@@ -646,8 +651,8 @@ def _source_of(node: ast.AST | None) -> str:
         case ast.Call() if name_of_call(node) == "getattr" and len(node.args) > 1:
             name = constant(node.args[1])
             return f"{dotted(node.args[0])}.{name}" if name else ""
-        case ast.Call(func=ast.Attribute(attr="get", value=of)):
-            return dotted(of)
+        case ast.Call(func=ast.Attribute(attr="get", value=of)) if dotted(of):
+            return f"{dotted(of)}{KEYED}"
         case _:
             return ""
 

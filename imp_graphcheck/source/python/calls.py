@@ -5,7 +5,7 @@ import re
 
 from imp_graphcheck.source.python import torch_names as names
 from imp_graphcheck.source.python.frame import Arguments
-from imp_graphcheck.source.python.guards import CAPTURING, OTHER_PLATFORM, THIS_PLATFORM, Guards
+from imp_graphcheck.source.python.guards import CAPTURING, KEYED, OTHER_PLATFORM, THIS_PLATFORM, Guards
 from imp_graphcheck.source.python.syntax import constant, dotted, line_of_call, name_of_call
 from imp_graphcheck.source.python.torch_calls import TorchCalls
 from imp_graphcheck.source.python.torch_names import words
@@ -52,6 +52,16 @@ _CACHES = words("lru_cache cache cached_property cached_method once lazy_propert
 _MOST_OWNERS = 12
 _MOST_VALUES = 3
 """Of how many functions that a call may mean somebody asks what they return."""
+_LOOKS_ONLY = (
+    "inspect.",
+    "functools.wraps",
+    "functools.update_wrapper",
+    "typing.",
+    "dataclasses.",
+    "pickle.",
+)
+"""Libraries that look at functions and do not call them."""
+_LOGS = words("debug info warning error critical exception warning_once info_once log")
 _KERNELS = words("triton.jit triton.heuristics numba.cuda.jit cuda.jit jit triton.autotune autotune")
 
 
@@ -334,6 +344,9 @@ class Calls(TorchCalls, Guards):
             case Tensor():
                 return self.tensor_method(node, of, name, arguments)
             case Const():
+                if name == "format":
+                    for each in (*node.args, *(keyword.value for keyword in node.keywords)):
+                        self.shown(each, self.memo.get(id(each), UNKNOWN), "Tensor.__format__")
                 return _const_method(of, name, arguments)
             case Host():
                 if name in ("submit", "apply_async"):
@@ -353,6 +366,8 @@ class Calls(TorchCalls, Guards):
                     return known
         if name in ("submit", "apply_async", "run_in_executor"):
             return self._thread(node, arguments, line)
+        if name in _LOGS:
+            self._logged(node, name)
         guess = self.unknown_method(node, receiver, name, arguments, of)
         if guess is not None and name not in ("to",):
             return guess
@@ -383,6 +398,16 @@ class Calls(TorchCalls, Guards):
         if guess is not None:
             return guess
         return self._by_name(node, name, arguments, line)
+
+    def _logged(self, node: ast.Call, name: str) -> None:
+        """Arguments of a message, which are turned into words where somebody wants to read it."""
+        for each in node.args[1:]:
+            tensor = as_tensor(self.memo.get(id(each), UNKNOWN))
+            if tensor is not None and tensor.is_sure and not tensor.is_host:
+                unsure = Tensor(tensor.memory, is_sure=False)
+                self.reads(
+                    each, unsure, "Tensor.__format__", note=f"only where messages of {name}() are written"
+                )
 
     def _register(self, node: ast.Call, name: str, arguments: Arguments) -> Value:
         attribute = constant(node.args[0]) if node.args else None
@@ -431,7 +456,7 @@ class Calls(TorchCalls, Guards):
             self._replace(receiver, Group(of.kind, element))
             place = dotted(receiver)
             if place:
-                self.store(self.aliases.get(place, place))
+                self.store(self.aliases.get(place, place).removesuffix(KEYED))
             return of.element if name == "setdefault" else NONE
         if name in ("get", "pop", "popleft", "popitem"):
             key = arguments.get(0)
@@ -513,6 +538,8 @@ class Calls(TorchCalls, Guards):
             "weakref.WeakKeyDictionary",
         ):
             return Group("list" if name == "deque" else "dict", UNKNOWN)
+        if path == "logging.getLogger":
+            return ExternalObject("logging.Logger")
         if path.startswith(("time.", "logging.", "warnings.", "os.", "re.", "json.", "sys.")):
             return Host()
         if path.startswith("triton."):
@@ -526,6 +553,8 @@ class Calls(TorchCalls, Guards):
         known = self.other_library(node, path, arguments)
         if known is not None:
             return known
+        if path.startswith(_LOOKS_ONLY):
+            return UNKNOWN
         self._hands_over(node, arguments, name, line)
         if name[:1].isupper():
             return ExternalObject(path)
@@ -665,14 +694,33 @@ class Calls(TorchCalls, Guards):
         return Host("isinstance")
 
     def _getattr(self, node: ast.Call, arguments: Arguments, line: int) -> Value:
-        name = constant(node.args[1]) if len(node.args) > 1 else None
         default = arguments.get(2)
-        if name is None:
+        asked = [each for each in options_of(arguments.get(1) or UNKNOWN) if isinstance(each, Const)]
+        attributes = [each.value for each in asked if isinstance(each.value, str)]
+        of = arguments.get(0) or UNKNOWN
+        if not attributes and isinstance(of, Object) and len(node.args) > 1:
+            attributes = self._methods_like(of, node.args[1])
+        if not attributes:
             return UNKNOWN
-        found = self.attribute_of(node, arguments.get(0) or UNKNOWN, name)
+        found = join(*(self.attribute_of(node, of, name) for name in attributes))
         if default is None:
             return found
         return found if not isinstance(found, Unknown) and default == NONE else join(found, default)
+
+    def _methods_like(self, of: Object, name: ast.expr) -> list[str]:
+        """Methods whose names a text with holes fits: `f"run_{mode}"`, `"run_" + mode`."""
+        if isinstance(name, ast.JoinedStr):
+            parts = [constant(each) for each in name.values]
+        elif isinstance(name, ast.BinOp) and isinstance(name.op, ast.Add):
+            parts = [constant(name.left), constant(name.right)]
+        else:
+            return []
+        if not any(parts):
+            return []
+        like = re.compile("".join(r"\w+" if each is None else re.escape(each) for each in parts))
+        found = {each for cls in self.index.order(of.cls) for each in self.index.classes[cls].methods}
+        fitting = sorted(each for each in found if like.fullmatch(each))
+        return fitting if len(fitting) <= _MOST_OWNERS else []
 
     def attribute_of(self, node: ast.expr, of: Value, name: str) -> Value:
         """`of.name`."""

@@ -65,6 +65,8 @@ class Expressions(Calls):
         value = self.lookup(node.id)
         if isinstance(value, Unknown) and (OTHER_PLATFORM.match(node.id) or THIS_PLATFORM.match(node.id)):
             return Const(bool(THIS_PLATFORM.match(node.id)), "other platform")
+        if node.id in self.surely_tensors:
+            value = _if_unknown(value)
         return self._named(node.id, value)
 
     def _named(self, name: str, value: Value) -> Value:
@@ -220,9 +222,22 @@ class Expressions(Calls):
             left = left.left
         value = self.evaluate(left)
         for each in reversed(chain):
-            value = self._combined(each.op, value, self.evaluate(each.right))
+            right = self.evaluate(each.right)
+            if isinstance(each.op, ast.Mod) and (value == TEXT or isinstance(value, Const)):
+                self._shown_in(each.right, right)
+                value = TEXT
+            else:
+                value = self._combined(each.op, value, right)
             self.memo[id(each)] = value
         return value
+
+    def _shown_in(self, node: ast.expr, value: Value) -> None:
+        """`text % value`."""
+        if isinstance(node, ast.Tuple):
+            for each in node.elts:
+                self.shown(each, self.memo.get(id(each), UNKNOWN), "Tensor.__format__")
+        else:
+            self.shown(node, value, "Tensor.__format__")
 
     def _combined(self, operator: ast.operator, one: Value, other: Value) -> Value:
         left, right = as_tensor(one), as_tensor(other)
@@ -330,7 +345,10 @@ class Expressions(Calls):
             return self._contained(node, operator, left, right, other)
         if one is not None or other is not None:
             given = [each for each in (one, other) if each is not None]
-            if is_host_value(left) and isinstance(left, Host) and left.what == "text":
+            if any(
+                (isinstance(each, Const) and isinstance(each.value, str)) or each == TEXT
+                for each in (left, right)
+            ):
                 return NUMBER
             memory = together(*given)
             return Tensor(memory, True, None, any(each.is_sure for each in given))
@@ -732,6 +750,19 @@ class Expressions(Calls):
 
     def _call(self, node: ast.Call) -> Value:
         return self.call(node)
+
+
+def _if_unknown(value: Value) -> Value:
+    """`value`, a tensor where nobody knows what it is."""
+    if isinstance(value, (Unknown, Method)):
+        return Tensor()
+    if isinstance(value, Options) and any(isinstance(each, Unknown) for each in value.options):
+        rest = [each for each in value.options if not isinstance(each, (Unknown, Method))]
+        tensor = as_tensor(join(*rest)) if rest else None
+        return tensor if tensor is not None else value
+    if isinstance(value, Tensor) and not value.is_sure:
+        return Tensor(value.memory, value.is_bool, value.rank)
+    return value
 
 
 def _surely(value: Value) -> Value:

@@ -91,7 +91,9 @@ class Binding:
 
 @dataclass(slots=True)
 class FileFacts:
-    """One file. `registered` are functions handed to a registry of operators: `ns::op` or `op` -> its name here."""
+    """One file. `registered` are functions handed to a registry of operators: `ns::op` or `op` -> its name here.
+    `filled` are containers of the module -> functions that put something into them.
+    """
 
     path: str
     lines: int
@@ -100,3 +102,4 @@ class FileFacts:
     bindings: dict[str, list[Binding]] = field(default_factory=dict)
     stars: list[tuple[str, int]] = field(default_factory=list)
     registered: dict[str, str] = field(default_factory=dict)
+    filled: dict[str, list[int]] = field(default_factory=dict)

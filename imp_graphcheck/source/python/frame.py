@@ -49,6 +49,8 @@ class Frame:
         self.outliving: set[str] = set()
         """Names that are declared global or nonlocal."""
         self.stack: list[int] = []
+        self.surely_tensors: frozenset[str] = frozenset()
+        """Names that the body uses as only tensors are."""
         self.muted = 0
         self.memory_here: str | None = None
         self.is_wanted = True

@@ -23,6 +23,8 @@ OTHER_PLATFORM = re.compile(
 THIS_PLATFORM = re.compile(
     r"^_?(is|on|has)_?(torch_)?(cuda|nvidia|cuda_alike)(_platform|_available|_device)?$", re.IGNORECASE
 )
+KEYED = "[]"
+"""Ends the name of a container out of which something was read by a key."""
 CAPTURING = re.compile(r"captur", re.IGNORECASE)
 _ASKS_CAPTURE = re.compile(r"^_?(is|in|are|currently)_?\w*captur", re.IGNORECASE)
 
@@ -42,7 +44,7 @@ class Guards(Frame):
             line=test.lineno,
             cls=cls,
             names=frozenset(self._outliving_names(test)),
-            compares=_compares(test),
+            compares=_compares(test) or self._is_keyed(test),
         )
 
     def _truth(self, test: ast.expr, *, negated: bool) -> GuardClass:
@@ -116,13 +118,10 @@ class Guards(Frame):
                     if name:
                         found.add(name)
                 case ast.Name(id=name):
-                    if name in self.aliases:
-                        found.add(self.aliases[name])
-                    if (
-                        name in self.outliving
-                        or (name not in self.names and not name.isupper())
-                        or name not in self.names
-                    ):
+                    place = self.aliases.get(name, "").removesuffix(KEYED)
+                    if "." in place or (place and self._is_global(place)):
+                        found.add(place)
+                    if self._is_global(name):
                         found.add(name)
                 case ast.Call() if name_of_call(node) in ("hasattr", "getattr") and len(node.args) > 1:
                     attribute = constant(node.args[1])
@@ -131,6 +130,17 @@ class Guards(Frame):
                 case _:
                     continue
         return found
+
+    def _is_global(self, name: str) -> bool:
+        """Whether a plain name lives longer than the call."""
+        return name in self.outliving or name not in self.names
+
+    def _is_keyed(self, test: ast.expr) -> bool:
+        """Whether a test looks at what was found under a key, which another call may not find."""
+        return any(
+            isinstance(node, ast.Name) and self.aliases.get(node.id, "").endswith(KEYED)
+            for node in ast.walk(test)
+        )
 
 
 def settle(guards: list[Guard], stores: list[tuple[str, tuple[int, ...]]]) -> None:

@@ -41,6 +41,8 @@ class Index:
         self.by_place: dict[tuple[str, int, int], int] = {}
         self.class_by_place: dict[tuple[str, int, int], int] = {}
         self.registered: dict[str, tuple[str, str]] = {}
+        self.decorated: dict[str, list[tuple[str, int]]] = defaultdict(list)
+        """Last name of a decorator -> functions (`def`) and classes (`class`) under it."""
         self.modules: dict[str, str] = {}
         """Dotted name -> file."""
         self._names: dict[tuple[str, str], list[Found]] = {}
@@ -70,6 +72,8 @@ class Index:
             number = len(self.functions)
             self.functions.append(function)
             self.by_place[facts.path, *function.place] = number
+            for name in function.decorators:
+                self.decorated[name.rpartition(".")[2]].append(("def", number))
             if function.name != "(lambda)":
                 self.by_name[function.name].append(number)
                 if function.owner >= 0:
@@ -77,6 +81,8 @@ class Index:
         for each in facts.classes:
             self.classes_by_name[each.name].append(len(self.classes))
             self.class_by_place[facts.path, *each.place] = len(self.classes)
+            for name in each.decorators:
+                self.decorated[name.rpartition(".")[2]].append(("class", len(self.classes)))
             self.classes.append(each)
         for operator, implementation in facts.registered.items():
             self.registered[operator.replace("::", ".")] = (facts.path, implementation)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from imp_graphcheck.source.python.analysis import Analysis, Context
 from imp_graphcheck.source.python.annotations import annotated, instance_of
 from imp_graphcheck.source.python.bodies import Body
-from imp_graphcheck.source.python.evidence import tensors_of
+from imp_graphcheck.source.python.evidence import Evidence, evidence_in
 from imp_graphcheck.source.python.facts import Signature
 from imp_graphcheck.source.python.frame import Arguments
 from imp_graphcheck.source.python.index import Found, Index
@@ -68,7 +68,7 @@ class Program:
         self._modules: dict[str, Analysis] = {}
         self._classes: dict[int, Analysis] = {}
         self._attributes: dict[tuple[int, bool, str, int], Value] = {}
-        self._evidence: dict[int, frozenset[str]] = {}
+        self._evidence: dict[int, Evidence] = {}
         self._methods: dict[tuple[Object, str], Value] = {}
         self._wrappers: dict[int, tuple[Func, ...]] = {}
 
@@ -142,12 +142,12 @@ class Program:
         objects.add(context.bound)
         return context
 
-    def evidence(self, number: int, node: Definition) -> frozenset[str]:
-        """Parameters that are used as only tensors are."""
+    def evidence(self, number: int, node: Definition) -> Evidence:
+        """Names of a function that are used as only tensors are."""
         known = self._evidence.get(number)
         if known is None:
             file = self.index.functions[number].file
-            known = self._evidence[number] = tensors_of(node, lambda name: self.global_value(file, name))
+            known = self._evidence[number] = evidence_in(node, lambda name: self.global_value(file, name))
         return known
 
     def wrappers(self, number: int) -> tuple[Func, ...]:
@@ -347,9 +347,37 @@ class Program:
     def _assigned(self, found: Found, name: str) -> Value:
         variables = self.module_values(found.file).variables
         if name in variables:
-            return variables[name]
+            value = variables[name]
+            if isinstance(value, Group) and isinstance(value.element, Unknown):
+                return Group(value.kind, self._put_into(found.file, name))
+            return value
         # Imported under another name.
         return UNKNOWN
+
+    def _put_into(self, file: str, name: str) -> Value:
+        """What decorators put into a container of a module: a registry of classes or functions."""
+        first = self.index.first_function[file]
+        outermost = set()
+        for local in self.index.files[file].filled.get(name, ()):
+            number = first + local
+            while (parent := self.index.parent(number)) >= 0:
+                number = parent
+            outermost.add(number)
+        found: list[Value] = []
+        for number in sorted(outermost):
+            decorator = self.index.functions[number].name
+            for kind, decorated in self.index.decorated.get(decorator, ()):
+                here = self.index.classes[decorated] if kind == "class" else self.index.functions[decorated]
+                if any(self._is_decorator(word, here.file, number) for word in here.decorators):
+                    found.append(ClassRef(decorated) if kind == "class" else Func(decorated))
+        return join(*found) if found else UNKNOWN
+
+    def _is_decorator(self, name: str, file: str, number: int) -> bool:
+        head, *rest = name.split(".")
+        value = self.global_value(file, head)
+        for part in rest:
+            value = self.in_module(value, part, file) if isinstance(value, (ModuleRef, External)) else UNKNOWN
+        return isinstance(value, Func) and value.number == number
 
     def module_values(self, file: str) -> Analysis:
         """The names that a module assigns. While it is being read, those so far."""

@@ -208,6 +208,9 @@ class _Reader:
             api = api_by_name(node, name)
             if api:
                 here.mentions.append(Mention(line_of_call(node), api, words_of(node, self._lines)))
+        elif isinstance(node, ast.Subscript):
+            if isinstance(node.ctx, ast.Store) and isinstance(node.value, ast.Name):
+                self._facts.filled.setdefault(node.value.id, []).append(parent)
         elif isinstance(node, ast.Global):
             for name in node.names:
                 self._assigned(name)
@@ -218,6 +221,9 @@ class _Reader:
         return self._gathered[number] if number >= 0 else None
 
     def _finish(self) -> None:
+        self._facts.filled = {
+            name: numbers for name, numbers in self._facts.filled.items() if name in self._facts.bindings
+        }
         for number, gathered in enumerate(self._gathered):
             function = self._facts.functions[number]
             function.stores = frozenset(gathered.stores)

@@ -222,7 +222,11 @@ class TorchCalls(Frame):
                 return Host("number")
             case _ if name in names.NEW:
                 return self._new(node, tensor, name, arguments, line)
+        if name.startswith("_"):
+            return UNKNOWN
         self._waits(node, f"Tensor.{name}", name, tensor, arguments, line, skips=0)
+        if name.startswith("is_") and name != "is_nonzero":
+            return NUMBER
         if name in names.READING_METHODS:
             return NUMBER
         if name == "bool" or name in names.BOOL_RESULTS:
@@ -381,7 +385,8 @@ class TorchCalls(Frame):
             return tensor
         if tensor.is_host and not source.is_host:
             api = "Tensor.copy_"
-            sure = source.memory == "device" and source.is_sure
+            # Pinned memory is there to be copied into from the device.
+            sure = (source.memory == "device" or tensor.memory == "pinned") and source.is_sure
             self.downloads(
                 node,
                 Tensor("device", is_sure=sure),

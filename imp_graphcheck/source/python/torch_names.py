@@ -97,7 +97,14 @@ TENSOR_EVIDENCE = words(
     "element_size bool long stride is_contiguous pin_memory nelement type_as unbind chunk expand_as record_stream argmax "
     "cumsum cumsum_ flatten transpose t matmul amax amin logsumexp nonzero is_pinned"
 )
-"""Attributes that give away that a parameter without a type is a tensor."""
+"""Attributes that give away that a name without a type is a tensor."""
+
+MODULES_HAVE = words("device float half bfloat16 cuda cpu bool long type double to")
+"""Those among them that modules, or devices of other kinds, have as well."""
+TAKES_GROUPS = words(
+    "stack cat concat from_numpy where cond isin einsum cartesian_prod block_diag broadcast_tensors meshgrid"
+)
+"""Functions of torch whose first argument is a group of tensors, a text or anything."""
 
 REDUCES = words("any all sum max min mean argmax argmin prod std var norm abs item tolist")
 ARRAY_MODULES = ("numpy", "scipy", "pandas", "jax", "tensorflow")

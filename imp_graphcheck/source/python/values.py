@@ -8,6 +8,7 @@ from imp_graphcheck.source.guard_class import GuardClass
 GroupKind = Literal["list", "tuple", "dict", "set", "modules"]
 Memory = Literal["device", "host", "pinned"]
 _MOST_OPTIONS = 6
+_MOST_WORDS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +185,11 @@ def join(*values: Value) -> Value:
     if tensor is not None:
         found.append(tensor)
     if len(found) > 1 and all(isinstance(each, (Const, Host)) for each in found):
-        consts = {each.why for each in found if isinstance(each, Const)}
-        if len(found) > 2 and consts <= {""}:
+        are_words = all(isinstance(each, Const) and isinstance(each.value, str) for each in found)
+        is_plain = all(not isinstance(each, Const) or not each.why for each in found)
+        if are_words and len(found) <= _MOST_WORDS:
+            return Options(tuple(found))
+        if len(found) > 2 and is_plain:
             found = [NUMBER]
     if len(found) > _MOST_OPTIONS:
         groups = [each for each in found if isinstance(each, (Object, Func, ClassRef))]

@@ -75,6 +75,51 @@ def registered(x: torch.Tensor):
     return x.item()  #! d2h maybe forbidden
 
 
+REGISTRY = {}
+
+
+def register(name: str):
+    def put(cls):
+        REGISTRY[name] = cls
+        return cls
+
+    return put
+
+
+@register("wide")
+class Wide:
+    def apply(self, x: torch.Tensor):
+        return x.tolist()  #! d2h maybe forbidden
+
+
+@register("narrow")
+class Narrow:
+    def apply(self, x: torch.Tensor):
+        return x.item()  #! d2h maybe forbidden
+
+
+class Apart:
+    def apply_otherwise(self, x: torch.Tensor):
+        return x.item()  #! d2h no harmless
+
+
+class Modes:
+    def __init__(self, mode: str):
+        self.mode = mode
+
+    def run_first(self, x: torch.Tensor):
+        return x.item()  #! d2h maybe forbidden
+
+    def run_second(self, x: torch.Tensor):
+        return x.cpu()  #! d2h maybe forbidden
+
+    def stop_first(self, x: torch.Tensor):
+        return x.item()  #! d2h no harmless
+
+    def __call__(self, x: torch.Tensor):
+        return getattr(self, f"run_{self.mode}")(x)
+
+
 def choose(kind: str):
     return TABLE[kind]
 
@@ -89,6 +134,8 @@ def run(x: torch.Tensor, kind: str, backend, plan: One):
     backend.launch(x)
     plan.plan(x)
     decorated(x)
+    REGISTRY[kind]().apply(x)
+    Modes(kind)(x)
     threading.Thread(target=watch, args=(x,)).start()
     backend.on_done(registered)
 

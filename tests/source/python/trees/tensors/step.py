@@ -1,10 +1,13 @@
 # entry: step
 """What waits for the device without saying so."""
 
+import logging
 import math
 
 import torch
 import torch.nn.functional as F
+
+logger = logging.getLogger(__name__)
 
 
 def step(x: torch.Tensor, mask: torch.Tensor, sizes: torch.Tensor, scores):
@@ -52,6 +55,10 @@ def step(x: torch.Tensor, mask: torch.Tensor, sizes: torch.Tensor, scores):
         x = x - 1
     print(x)  #! d2h yes forbidden
     name = f"{x.sum():.2f} of {x.shape}"  #! d2h yes forbidden
+    percent = "%d of %d" % (x.sum(), 3)  #! d2h yes forbidden
+    braces = "{}".format(x.sum())  #! d2h yes forbidden
+    logger.info("sum %s of %s", x.sum(), x.shape)  #! d2h maybe forbidden
+    filled = torch.full((4,), x.sum())  #! d2h yes forbidden
     if torch.equal(x, kept):  #! d2h yes forbidden
         x = x.clone()
     near = torch.allclose(x, kept)  #! d2h yes forbidden
@@ -90,6 +97,9 @@ def step(x: torch.Tensor, mask: torch.Tensor, sizes: torch.Tensor, scores):
         root,
         biggest,
         name,
+        percent,
+        braces,
+        filled,
         near,
         hot,
         cold,
