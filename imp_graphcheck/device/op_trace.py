@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from imp_graphcheck.device.host_stack import overwrite_host_stack
+from imp_graphcheck.device.operator_mode import OperatorMode
 from imp_graphcheck.device.stack import RawStack, take_stack
 
 _ALLOCATES = ("aten::empty", "aten::new_empty")
@@ -42,7 +42,7 @@ class Refusal:
     reads_back: bool
 
 
-class OpTrace(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class OpTrace(OperatorMode):
     """Records every operator on tensors of a device type while the context is active, and the first that raises.
 
     `device` is that type: what a software device does on the host in its own name is not the program's. `position` says
@@ -59,7 +59,7 @@ class OpTrace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         observe: Callable[..., None] | None = None,
         clean_stack: bool = False,
     ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.launches: list[Launch] = []
         self.refused: Refusal | None = None
         self._device = device
@@ -70,23 +70,17 @@ class OpTrace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._before = 0
         self._known: dict[Any, tuple[str, bool]] = {}
 
-    def __torch_dispatch__(
-        self,
-        func: Any,
-        types: Sequence[type],
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:
+    def see(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if self._observe is not None:
-            self._observe((*args, *(kwargs or {}).values()))
+            self._observe((*args, *kwargs.values()))
         if self._clean_stack:
             overwrite_host_stack()
         try:
-            result = func(*args, **(kwargs or {}))
+            result = func(*args, **kwargs)
         except Exception as error:
             if self.refused is None:
-                reads_back = _reads_back(args, kwargs or {}, self._device)
-                self.refused = Refusal(op=str(func), stack=take_stack(2), error=error, reads_back=reads_back)
+                reads_back = _reads_back(args, kwargs, self._device)
+                self.refused = Refusal(op=str(func), stack=take_stack(3), error=error, reads_back=reads_back)
             raise
         if self._observe is not None:
             self._observe((result,), created=True)
@@ -103,7 +97,7 @@ class OpTrace(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.launches.append(
             Launch(
                 op=name,
-                stack=take_stack(2),
+                stack=take_stack(3),
                 began=self._before,
                 ended=after,
                 escaped=not capturing,

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from imp_graphcheck.capture.answer import compared
 from imp_graphcheck.capture.outputs import tensors_of, to_host
 from imp_graphcheck.capture.session import Answers, Session
 from imp_graphcheck.checks.numbers import judged
+from imp_graphcheck.device.operator_mode import OperatorMode
 from imp_graphcheck.device.stack import site_of, take_stack
 from imp_graphcheck.probes.arm import Arm
 from imp_graphcheck.record.finding import Finding
@@ -88,20 +88,19 @@ class _Upload:
     """The event behind the copy."""
 
 
-class Uploads(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class Uploads(OperatorMode):
     """Notes the lines that copy from pinned memory, and which of these sources were written again too early.
 
     `module` is torch's own of the device type; its events tell whether a copy has run.
     """
 
     def __init__(self, module: Any) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self._module = module
         self._last: dict[int, _Upload] = {}
         self.rewritten: list[Site] = []
 
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
-        kwargs = kwargs or {}
+    def see(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         source = None
         if func in _COPIES:
             source = args[1] if func is torch.ops.aten.copy_.default else args[0]

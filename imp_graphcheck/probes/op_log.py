@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from imp_graphcheck.device import Device
 from imp_graphcheck.device.op_trace import Launch, allocates, works
+from imp_graphcheck.device.operator_mode import OperatorMode
 from imp_graphcheck.device.place import Place, place_of
 from imp_graphcheck.device.stack import take_stack
 
@@ -24,7 +24,7 @@ class Operator:
     writes: tuple[Place, ...]
 
 
-class OpLog(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class OpLog(OperatorMode):
     """Records every operator that does something with tensors of the device, in `operators`; and in `allocations` those
     that only make a tensor, whose content is nobody's.
 
@@ -42,7 +42,7 @@ class OpLog(TorchDispatchMode):  # type: ignore[no-untyped-call]
         after: Callable[[int, Tensors], None] = lambda number, written: None,
         allocated: Callable[[Tensors], None] = lambda made: None,
     ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.operators: list[Operator] = []
         self.allocations: list[Operator] = []
         self._device = device
@@ -50,14 +50,7 @@ class OpLog(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._before, self._after, self._allocated = before, after, allocated
         self._position = 0
 
-    def __torch_dispatch__(
-        self,
-        func: Any,
-        types: Sequence[type],
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:
-        kwargs = kwargs or {}
+    def see(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if not works(func):
             result = func(*args, **kwargs)
             self._made(func, result)
@@ -89,7 +82,7 @@ class OpLog(TorchDispatchMode):  # type: ignore[no-untyped-call]
         began = self._position
         if self._in_capture and self._device.module.is_current_stream_capturing():
             self._position = self._device.capture_position()
-        return Launch(op=str(func), stack=take_stack(3), began=began, ended=self._position)
+        return Launch(op=str(func), stack=take_stack(4), began=began, ended=self._position)
 
     def _given(
         self, func: Any, args: Sequence[Any], kwargs: dict[str, Any]

@@ -9,11 +9,13 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import UntypedStorage
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
+
+from imp_graphcheck.device.operator_mode import OperatorMode
 
 
 @dataclass(slots=True)
@@ -55,13 +57,12 @@ class Pins:
         self._storages.pop(storage._cdata, None)
 
 
-class _HostArguments(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class _HostArguments(OperatorMode):
     def __init__(self, pins: Pins) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self._pins = pins
 
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
-        kwargs = kwargs or {}
+    def see(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         for leaf in tree_leaves((args, kwargs)):
             if isinstance(leaf, torch.Tensor) and leaf.device.type == "cpu" and leaf.layout == torch.strided:
                 self._pins.keep(leaf)

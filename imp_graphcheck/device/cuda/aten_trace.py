@@ -7,16 +7,16 @@ that torch warns of (`torch.cuda.set_sync_debug_mode`). Calls of other libraries
 
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from imp_graphcheck.apis.torch_manners import TORCH_COPIES
 from imp_graphcheck.device.cuda.error_codes import BY_NUMBER
 from imp_graphcheck.device.host_content import host_content
+from imp_graphcheck.device.operator_mode import OperatorMode
 from imp_graphcheck.device.stack import RawStack, belongs_to_program, take_stack
 from imp_graphcheck.device.traced_call import CallRecording, TracedCall
 
@@ -45,11 +45,11 @@ _WRAPPED: tuple[tuple[str, str, str], ...] = (
 """Class of torch.cuda (none for a function of the module), method, and the call that it makes."""
 
 
-class AtenTrace(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class AtenTrace(OperatorMode):
     """One recording. `device` is the type whose copies and waits count, `module` torch's module of it."""
 
     def __init__(self, device: str, module: Any, stream_number: Callable[[], int]) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.recording = CallRecording(traced_by=TRACED_BY, notes=(UNSEEN,))
         self._device = device
         self._module = module
@@ -71,22 +71,16 @@ class AtenTrace(TorchDispatchMode):  # type: ignore[no-untyped-call]
             finally:
                 self._module.set_sync_debug_mode(mode)
 
-    def __torch_dispatch__(
-        self,
-        func: Any,
-        types: Sequence[type],
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:
-        made = self._calls_of(func._schema.name, args, kwargs or {})
+    def see(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        made = self._calls_of(func._schema.name, args, kwargs)
         if not made:
-            return func(*args, **(kwargs or {}))
-        stack = take_stack(2)
+            return func(*args, **kwargs)
+        stack = take_stack(3)
         if any(name == "cudaStreamSynchronize" for name, _ in made):
             self._accounted.place = _innermost(stack)
         error: Exception | None = None
         try:
-            return func(*args, **(kwargs or {}))
+            return func(*args, **kwargs)
         except Exception as raised:
             error = raised
             raise
