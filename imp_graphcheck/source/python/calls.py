@@ -24,9 +24,7 @@ from imp_graphcheck.source.python.values import (
     GroupKind,
     Host,
     Method,
-    ModuleRef,
     Object,
-    Options,
     Super,
     Tensor,
     Unknown,
@@ -776,6 +774,3 @@ def _converted_const(value: Value, name: str) -> Value:
 def _summed(element: Value) -> Value:
     tensor = as_tensor(element)
     return tensor if tensor is not None else NUMBER if is_host_value(element) else UNKNOWN
-
-
-__all__ = ["Calls", "ModuleRef", "Options"]

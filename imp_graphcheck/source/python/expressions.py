@@ -5,12 +5,11 @@ from collections.abc import Callable
 
 from imp_graphcheck.source.python import torch_names as names
 from imp_graphcheck.source.python.calls import Calls, _item
+from imp_graphcheck.source.python.copies import memory_by_name
 from imp_graphcheck.source.python.frame import Arguments
 from imp_graphcheck.source.python.guards import OTHER_PLATFORM, THIS_PLATFORM
-from imp_graphcheck.source.python.syntax import constant, dotted
-from imp_graphcheck.source.python.torch_calls import memory_by_name
+from imp_graphcheck.source.python.syntax import dotted
 from imp_graphcheck.source.python.values import (
-    DEVICE_TENSOR,
     NONE,
     NUMBER,
     TEXT,
@@ -805,5 +804,3 @@ _HANDLERS: dict[type[ast.expr], Callable[..., Value]] = {
     ast.NamedExpr: Expressions._walrus,
     ast.Starred: Expressions._starred,
 }
-
-__all__ = ["DEVICE_TENSOR", "Expressions", "constant"]

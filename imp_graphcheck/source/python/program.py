@@ -498,6 +498,3 @@ def _normal(value: Value, depth: int = 0) -> Value:
             return Func(value.number)
         case _:
             return value
-
-
-__all__ = ["Host", "Program"]
