@@ -338,7 +338,7 @@ class Body(Expressions):
 
     def _assign_item(self, target: ast.Subscript, value: Value, node: ast.AST | None) -> None:
         of = self.evaluate(target.value)
-        index = self._index_value(target.slice)
+        index = self.index_value(target.slice)
         place = dotted(target.value)
         if place:
             self.store(self.aliases.get(place, place).removesuffix(KEYED))
@@ -455,7 +455,7 @@ class Body(Expressions):
             of = self.memo.get(id(node.target.value), UNKNOWN)
             tensor = as_tensor(of)
             if tensor is not None:
-                index = self._index_value(node.target.slice)
+                index = self.index_value(node.target.slice)
                 with self.silently():
                     pass
                 if not isinstance(value, (Const, Host)):

@@ -163,3 +163,9 @@ class Copies(Frame):
             is_sure=is_sure,
             note=f"by {name}",
         )
+
+    def shown(self, node: ast.expr, value: Value, name: str) -> None:
+        """A value is turned into words."""
+        tensor = as_tensor(value)
+        if tensor is not None and tensor.is_sure and not tensor.is_host:
+            self.reads(node, tensor, name)
