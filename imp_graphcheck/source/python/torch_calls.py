@@ -1,6 +1,7 @@
 """Functions of torch: the value that comes out, and whether a capture minds."""
 
 import ast
+import re
 
 from imp_graphcheck.source.python import torch_names as names
 from imp_graphcheck.source.python.copies import IN_HOST_MEMORY
@@ -27,6 +28,8 @@ from imp_graphcheck.source.python.values import (
     together,
 )
 
+_HOST_GROUP = re.compile(r"(^|[._])(cpu|gloo)(_|$|\b)", re.IGNORECASE)
+
 
 class TorchCalls(LibraryCalls):
     """Calls of functions of torch."""
@@ -38,11 +41,11 @@ class TorchCalls(LibraryCalls):
         line = line_of_call(node)
         head, _, name = path.rpartition(".")
         given = self._given_tensors(arguments)
+        if path.startswith("torch.distributed."):
+            return self._distributed(node, path, name, line)
         if path in names.SYNCS:
             self.site(node, path, "sync", "waits", line=line)
             return NONE
-        if path.startswith("torch.distributed."):
-            return self._distributed(node, path, name, line)
         if path in names.STREAM_CLASSES or path in names.EVENT_CLASSES:
             is_event = path in names.EVENT_CLASSES
             self.site(
@@ -300,7 +303,12 @@ class TorchCalls(LibraryCalls):
             self.site(node, name, "handle", "unsafe", line=line, note=note)
 
     def _distributed(self, node: ast.Call, path: str, name: str, line: int) -> Value:
-        if name in names.OBJECT_COLLECTIVES:
+        group = self.named_argument(node, "group") or (node.args[-1] if node.args else None)
+        is_on_host = group is not None and _HOST_GROUP.search(self.text(group)) is not None
+        harmless = "the group of processes talks over the host" if is_on_host else ""
+        if path in names.SYNCS:
+            self.site(node, path, "sync", "waits", line=line, harmless=harmless)
+        elif name in names.OBJECT_COLLECTIVES:
             self.site(
                 node,
                 path,
@@ -308,6 +316,7 @@ class TorchCalls(LibraryCalls):
                 "waits",
                 line=line,
                 host="pageable",
+                harmless=harmless,
                 note="the objects travel through host memory",
             )
         elif name in (
