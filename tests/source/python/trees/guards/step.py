@@ -29,7 +29,7 @@ def enabled(name: str, default: str = "false") -> bool:
     return value.lower() in ("true", "1")
 
 
-@functools.cache
+@functools.lru_cache(maxsize=None)
 def constants():
     return torch.tensor([1.0, 2.0], device="cuda")  #! h2d yes forbidden
 
@@ -103,6 +103,9 @@ class Step:
             self.once = x.tolist()  #! d2h yes forbidden
         if x.shape[0] == 0:
             raise ValueError(f"empty: {x.sum().item()}")  #! d2h maybe harmless
+        found = {}
+        if found.get("image") is None:
+            found["image"] = x.tolist()  #! d2h yes forbidden
         constants()
         constants_of(key)
         table()
