@@ -51,6 +51,7 @@ class Step:
         self.buffer = None
         self.size = 0
         self.is_ready = False
+        self.is_npu = os.cpu_count() > 3
 
     def grow(self, n: int):
         if self.size < n:
@@ -86,6 +87,8 @@ class Step:
         if _is_hip:
             x.item()  #! d2h no harmless
         if x.device.type == "cpu":
+            x.item()  #! d2h no harmless
+        if self.is_npu:
             x.item()  #! d2h no harmless
         if x.is_cuda:
             x.item()  #! d2h yes forbidden
