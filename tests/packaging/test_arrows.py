@@ -23,6 +23,20 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "imp_engine",
     ),
     "imp_graphcheck/apis": ("imp_graphcheck.apis", "imp_graphcheck.record"),
+    "imp_graphcheck/source": (
+        "imp_graphcheck.source",
+        "imp_graphcheck.apis",
+        "imp_graphcheck.record",
+        "imp_graphcheck.errors",
+    ),
+    "imp_graphcheck/source/python": (
+        "imp_graphcheck.source.python",
+        "imp_graphcheck.source.source_audit",
+        "imp_graphcheck.source.guard_class",
+        "imp_graphcheck.apis",
+        "imp_graphcheck.record",
+        "imp_graphcheck.errors",
+    ),
     "imp_graphcheck/device": (
         "imp_graphcheck.device",
         "imp_graphcheck.apis",
@@ -46,6 +60,7 @@ LIGHT_ROOMS = (
     "imp_graphcheck/checks",
     "imp_graphcheck/child",
     "imp_graphcheck/inject",
+    "imp_graphcheck/source",
     "imp_graphcheck/cli",
     "reports/imp_reports",
 )

@@ -1,7 +1,7 @@
 """What a type annotation says of a value."""
 
 import ast
-from collections.abc import Callable
+from typing import Protocol
 
 from imp_graphcheck.source.python.syntax import UnreadableError, parse
 from imp_graphcheck.source.python.torch_names import ARRAY_MODULES
@@ -61,7 +61,17 @@ _TENSORS = frozenset(
 _DEPTH = 12
 
 
-def annotated(node: ast.expr | None, lookup: Callable[[str], Value], depth: int = 0) -> Value:
+class Names(Protocol):
+    """What names mean where an annotation stands."""
+
+    def __call__(self, name: str) -> Value:
+        """A plain name."""
+
+    def inside(self, outer: Value, name: str) -> Value:
+        """`outer.name`."""
+
+
+def annotated(node: ast.expr | None, lookup: Names, depth: int = 0) -> Value:
     """The value that the annotation `node` describes; `lookup` knows names."""
     if node is None or depth > _DEPTH:
         return UNKNOWN
@@ -91,7 +101,7 @@ def _last(node: ast.expr) -> str:
     return node.id if isinstance(node, ast.Name) else ""
 
 
-def _generic(node: ast.Subscript, lookup: Callable[[str], Value], depth: int) -> Value:
+def _generic(node: ast.Subscript, lookup: Names, depth: int) -> Value:
     name = _last(node.value)
     inner = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
     if name in ("Optional", "Union"):
@@ -119,7 +129,7 @@ def _is_ellipsis(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and node.value is ...
 
 
-def _named(node: ast.expr, lookup: Callable[[str], Value]) -> Value:
+def _named(node: ast.expr, lookup: Names) -> Value:
     name = _last(node)
     if isinstance(node, ast.Name) and name in _PLAIN:
         return _PLAIN[name]
@@ -131,7 +141,7 @@ def _named(node: ast.expr, lookup: Callable[[str], Value]) -> Value:
     return instance_of(_resolved(node, lookup))
 
 
-def _resolved(node: ast.expr, lookup: Callable[[str], Value]) -> Value:
+def _resolved(node: ast.expr, lookup: Names) -> Value:
     """The class that a dotted name means."""
     if isinstance(node, ast.Name):
         return lookup(node.id)
@@ -139,17 +149,8 @@ def _resolved(node: ast.expr, lookup: Callable[[str], Value]) -> Value:
         outer = _resolved(node.value, lookup)
         if isinstance(outer, External):
             return External(f"{outer.path}.{node.attr}")
-        return lookup_in(outer, node.attr, lookup)
+        return lookup.inside(outer, node.attr)
     return UNKNOWN
-
-
-def lookup_in(outer: Value, name: str, lookup: Callable[[str], Value]) -> Value:
-    """`outer.name`, asked of the same `lookup` under the name `<outer>.name`."""
-    inside = getattr(lookup, "inside", None)
-    if inside is None:
-        return UNKNOWN
-    found: Value = inside(outer, name)
-    return found
 
 
 def instance_of(cls: Value) -> Value:

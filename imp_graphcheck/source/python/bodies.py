@@ -271,12 +271,12 @@ class Body(Expressions):
             if isinstance(node, ast.Import):
                 name = alias.asname or alias.name.split(".")[0]
                 module = alias.name if alias.asname else name
-                found = [self.index._module(module, self.file)]
+                found = [self.index.module_named(module, self.file)]
             else:
                 name = alias.asname or alias.name
                 module = self.index.absolute(node.module or "", node.level, self.file)
                 found = self.index.find_in(module, alias.name, self.file)
-            values = [self.program._found(each, alias.name) for each in found]
+            values = [self.program.meaning(each, alias.name) for each in found]
             self.names[name] = join(*values) if values else UNKNOWN
 
     # assignments
@@ -338,7 +338,7 @@ class Body(Expressions):
 
     def _assign_item(self, target: ast.Subscript, value: Value, node: ast.AST | None) -> None:
         of = self.evaluate(target.value)
-        index = self._index_value(target.slice)
+        index = self.index_value(target.slice)
         place = dotted(target.value)
         if place:
             self.store(self.aliases.get(place, place).removesuffix(KEYED))
@@ -449,15 +449,13 @@ class Body(Expressions):
         self.assign(node.target, value, node.value)
 
     def _augmented(self, node: ast.AugAssign) -> None:
-        before = self.evaluate(_as_load(node.target))
+        before = self.evaluate(node.target)
         value = self.evaluate(node.value)
         if isinstance(node.target, ast.Subscript):
             of = self.memo.get(id(node.target.value), UNKNOWN)
             tensor = as_tensor(of)
             if tensor is not None:
-                index = self._index_value(node.target.slice)
-                with self.silently():
-                    pass
+                index = self.index_value(node.target.slice)
                 if not isinstance(value, (Const, Host)):
                     self._into_tensor(node.target, tensor, index, value, node.value)
             return
@@ -655,7 +653,3 @@ def _source_of(node: ast.AST | None) -> str:
             return f"{dotted(of)}{KEYED}"
         case _:
             return ""
-
-
-def _as_load(node: ast.expr) -> ast.expr:
-    return node

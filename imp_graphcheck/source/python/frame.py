@@ -149,7 +149,9 @@ class Frame:
         return self.program.returned(context) if wants_value else UNKNOWN
 
     def store(self, name: str) -> None:
-        """Note that `name`, which outlives the call, is changed."""
+        """Note that `name` is changed, if it outlives the call."""
+        if "." not in name and name in self.names and name not in self.outliving:
+            return
         self.analysis.stores.append(Store(name, self.guards))
 
     def unknown_call(self, node: ast.expr, line: int) -> None:

@@ -155,7 +155,7 @@ class Index:
         for binding in facts.bindings.get(name, ()):
             match binding.kind:
                 case "import":
-                    found.append(self._module(binding.module, file))
+                    found.append(self.module_named(binding.module, file))
                 case "from":
                     module = self.absolute(binding.module, binding.level, file)
                     if depth < _DEEPEST:
@@ -186,7 +186,8 @@ class Index:
             return [Found("module", inner)]
         return list(self._exported_lazily(file, name))
 
-    def _module(self, name: str, asker: str) -> Found:
+    def module_named(self, name: str, asker: str) -> Found:
+        """What `import name` means."""
         file = self.find_module(name, asker)
         if file is not None:
             return Found("module", file)

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from imp_graphcheck.source.python.analysis import Analysis, Context
-from imp_graphcheck.source.python.annotations import annotated, instance_of
+from imp_graphcheck.source.python.annotations import annotated
 from imp_graphcheck.source.python.bodies import Body
 from imp_graphcheck.source.python.evidence import Evidence, evidence_in
 from imp_graphcheck.source.python.facts import Signature
@@ -306,7 +306,7 @@ class Program:
         if known is not None:
             return known
         self._globals[key] = UNKNOWN
-        found = [self._found(each, name) for each in self.index.find_name(file, name)]
+        found = [self.meaning(each, name) for each in self.index.find_name(file, name)]
         if found:
             value = join(*found)
         elif name in _BUILTINS:
@@ -329,7 +329,8 @@ class Program:
             del self._globals[key]
         return value
 
-    def _found(self, found: Found, name: str) -> Value:
+    def meaning(self, found: Found, name: str) -> Value:
+        """What a name that the index found stands for."""
         match found.kind:
             case "def" if found.binding is not None:
                 return Func(self.index.first_function[found.file] + found.binding.number)
@@ -412,7 +413,7 @@ class Program:
         if inner is not None:
             return ModuleRef(inner)
         found = [
-            self._found(each, name)
+            self.meaning(each, name)
             for each in self.index.find_in(self.index.module_of(module.file), name, asker)
         ]
         return join(*found) if found else UNKNOWN
@@ -422,10 +423,6 @@ class Program:
         if node is None:
             return UNKNOWN
         return annotated(node, _Names(self, file))
-
-    def made(self, cls: int) -> Value:
-        """An object of exactly this class."""
-        return Object(cls) if cls >= 0 else instance_of(UNKNOWN)
 
 
 class _Names:
@@ -498,6 +495,3 @@ def _normal(value: Value, depth: int = 0) -> Value:
             return Func(value.number)
         case _:
             return value
-
-
-__all__ = ["Host", "Program"]

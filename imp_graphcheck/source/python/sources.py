@@ -10,7 +10,7 @@ from imp_graphcheck.source.python.reader import definitions
 from imp_graphcheck.source.python.source_text import decode
 from imp_graphcheck.source.python.syntax import Definition, parse
 
-_MOST_LINES = 150_000
+_MOST_LINES = 200_000
 _DEEPEST = 80
 
 

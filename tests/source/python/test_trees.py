@@ -81,3 +81,33 @@ def test_every_site_is_where_its_call_is(tree: Path) -> None:
             or "triton" in site.api
             or "compile" in site.api
         ), f"{site.place} says {site.api}: {line}"
+
+
+def notes_at(tree: str, line_with: str) -> tuple[str, str]:
+    """Guard and notes of the site in the line of a tree that holds these words."""
+    (path,) = (TREES / tree).rglob("*.py")
+    line = next(number for number, text in enumerate(path.read_text().splitlines(), 1) if line_with in text)
+    (site,) = (site for site in audit_python(TREES / tree, [entry(TREES / tree)]).sites if site.line == line)
+    return site.guard, " ".join(site.notes)
+
+
+@pytest.mark.parametrize(
+    ("line", "guard", "note"),
+    [
+        ("_table = torch.tensor", "_table is None", "the first call only"),
+        ("self.buffer = torch.tensor", "self.size < n", "only for what it has not seen before"),
+        ("return torch.tensor([1.0, 2.0]", "@functools.lru_cache", "the first call only"),
+        ("return torch.tensor([1.0] * n", "@functools.cache", "only for what it has not seen before"),
+        ("y = _cache[key] = torch.tensor", "except KeyError", "only for what it has not seen before"),
+        ("self.once = x.tolist()", 'not hasattr(self, "once")', "the first call only"),
+        ('found["image"] = x.tolist()', 'found.get("image") is None', ""),
+        ("x.item()  #! d2h maybe forbidden", "CHECK", ""),
+    ],
+)
+def test_a_guard_is_told_in_the_words_of_the_source(line: str, guard: str, note: str) -> None:
+    words_of_guard, notes = notes_at("guards", line)
+    assert guard in words_of_guard
+    assert note in notes
+    if not note:
+        assert "first call" not in notes
+        assert "not seen before" not in notes

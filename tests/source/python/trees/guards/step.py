@@ -29,7 +29,7 @@ def enabled(name: str, default: str = "false") -> bool:
     return value.lower() in ("true", "1")
 
 
-@functools.cache
+@functools.lru_cache(maxsize=None)
 def constants():
     return torch.tensor([1.0, 2.0], device="cuda")  #! h2d yes forbidden
 
@@ -51,6 +51,7 @@ class Step:
         self.buffer = None
         self.size = 0
         self.is_ready = False
+        self.is_npu = os.cpu_count() > 3
 
     def grow(self, n: int):
         if self.size < n:
@@ -87,6 +88,8 @@ class Step:
             x.item()  #! d2h no harmless
         if x.device.type == "cpu":
             x.item()  #! d2h no harmless
+        if self.is_npu:
+            x.item()  #! d2h no harmless
         if x.is_cuda:
             x.item()  #! d2h yes forbidden
         if TYPE_CHECKING:
@@ -103,6 +106,9 @@ class Step:
             self.once = x.tolist()  #! d2h yes forbidden
         if x.shape[0] == 0:
             raise ValueError(f"empty: {x.sum().item()}")  #! d2h maybe harmless
+        found = {}
+        if found.get("image") is None:
+            found["image"] = x.tolist()  #! d2h yes forbidden
         constants()
         constants_of(key)
         table()

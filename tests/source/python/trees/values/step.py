@@ -23,6 +23,13 @@ def either(flag: bool, x: torch.Tensor):
     return x.cpu()  #! d2h yes forbidden
 
 
+def checked(x: torch.Tensor, check: bool = False, deep: bool = False):
+    if check:
+        x.item()  #! d2h no harmless
+    if deep:
+        x.tolist()  #! d2h yes forbidden
+
+
 def counts(x: torch.Tensor) -> tuple[torch.Tensor, int]:
     return x, x.shape[0]
 
@@ -70,6 +77,7 @@ def step(x: torch.Tensor, n: int | torch.Tensor, pair: Pair, maybe: torch.Tensor
         inside = torch.zeros(4)
     inside.tolist()  #! d2h yes forbidden
     host_or_device(True, x)
+    checked(x, deep=True)
     either(True, x)
     either(x.shape[0] > 3, x)
     match n:

@@ -3,6 +3,7 @@ import torch as th
 
 import pkg.ops.norms as n
 from pkg import clip as cut
+from pkg.lazy import Found
 from pkg.ops import normal
 
 from .ops.norms import same_name
@@ -17,5 +18,6 @@ def run(x: th.Tensor):
     n.normal(x)
     same_name(x)
     H().read(x)
+    Found().read(x)
     late(x)
     return th.nonzero(x)  #! sync yes forbidden
