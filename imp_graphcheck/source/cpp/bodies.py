@@ -35,7 +35,9 @@ _THREADS = frozenset({"thread", "jthread", "async"})
 _LEAVES = frozenset(
     {"return_statement", "throw_statement", "break_statement", "continue_statement", "goto_statement"}
 )
-_GIVES_UP = words("abort exit _exit quick_exit terminate rethrow_exception __builtin_trap __builtin_unreachable")
+_GIVES_UP = words(
+    "abort exit _exit quick_exit terminate rethrow_exception __builtin_trap __builtin_unreachable"
+)
 _ENVIRONMENT = frozenset({"getenv", "secure_getenv", "GetEnvironmentVariableA", "_dupenv_s"})
 _GIVING = frozenset({"move", "forward", "exchange"})
 _LITERALS = frozenset(
@@ -553,9 +555,7 @@ class Bodies:
                         )
                     )
                 self._function.locals[variable] = Local(type_text)
-                self._add(
-                    Call("construct", type_text, line_of(node), arity=arity, arguments=(variable,))
-                )
+                self._add(Call("construct", type_text, line_of(node), arity=arity, arguments=(variable,)))
                 continue
             by_pointer = target.type in ("pointer_declarator", "reference_declarator")
             before = self._guards

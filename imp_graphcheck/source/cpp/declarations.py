@@ -170,7 +170,9 @@ class Declarations:
                     if each.type in ("identifier", "field_identifier")
                 ]
                 if named and value.type == "initializer_list":
-                    self.facts.tables.setdefault(self._expressions.text(name).split("::")[-1], []).extend(named)
+                    self.facts.tables.setdefault(self._expressions.text(name).split("::")[-1], []).extend(
+                        named
+                    )
 
     def _declared(self, node: Node, function: Node, returns: str, inside: Class | None) -> None:
         name = function.child_by_field_name("declarator")

@@ -12,6 +12,8 @@ CASTS = frozenset({"static_cast", "dynamic_cast", "reinterpret_cast", "const_cas
 MAKERS = frozenset({"make_unique", "make_shared", "make_intrusive"})
 _SPACE = re.compile(r"\s+")
 _LONGEST_WORDS = 160
+_LONGEST_BYTES = 2_000
+_DEEPEST = 12
 _MOST_VALUES = 6
 
 
@@ -20,10 +22,12 @@ class Expressions:
 
     def __init__(self, source: bytes) -> None:
         self.source = source
+        self._depth = 0
 
     def text(self, node: Node) -> str:
-        """The words of the source, as they are."""
-        return as_written(self.source[node.start_byte : node.end_byte].decode("utf-8", "replace"))
+        """The words of the source, as they are; of names and types, which are never long."""
+        end = min(node.end_byte, node.start_byte + _LONGEST_BYTES)
+        return as_written(self.source[node.start_byte : end].decode("utf-8", "replace"))
 
     def words(self, node: Node | None) -> str:
         """The words of the source in one line, cut where they are many."""
@@ -68,9 +72,16 @@ class Expressions:
                 return (), "", None, ""
 
     def expression(self, node: Node | None) -> Expr:
-        """`node` as far as its type can be told from it."""
-        if node is None:
+        """`node` as far as its type can be told from it, and not deeper than anybody asks."""
+        if node is None or self._depth > _DEEPEST:
             return UNKNOWN
+        self._depth += 1
+        try:
+            return self._expression(node)
+        finally:
+            self._depth -= 1
+
+    def _expression(self, node: Node) -> Expr:
         match node.type:
             case "this":
                 return THIS

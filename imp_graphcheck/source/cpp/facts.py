@@ -1,5 +1,6 @@
 """What is kept of a source file: plain data that one process can hand to another."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -14,6 +15,8 @@ Expr = tuple[object, ...]
 
 UNKNOWN: Expr = ("unknown",)
 THIS: Expr = ("this",)
+
+_NEGATION = re.compile(r"!\s*[\w:.]+(?:->\w+)*(?:\([^()]*\))?")
 
 GuardKind = Literal["if", "case", "catch", "static", "once", "#if", "macro", "return", "thread", "fatal"]
 CallKind = Literal["call", "construct", "destroy", "operator", "macro", "lambda", "mention", "pointer"]
@@ -35,7 +38,10 @@ class Guard:
             return f"#if not ({self.text})" if self.negated else f"#if {self.text}"
         if self.kind in ("catch", "static", "once", "macro", "thread"):
             return self.text
-        return f"!({self.text})" if self.negated else self.text
+        if not self.negated:
+            return self.text
+        is_negation = _NEGATION.fullmatch(self.text) is not None
+        return self.text[1:].strip() if is_negation else f"!({self.text})"
 
 
 @dataclass(slots=True)

@@ -39,7 +39,9 @@ def _mend(match: re.Match[str]) -> str:
     name = match.lastgroup
     assert name is not None
     found = match.group(name)
-    return match.group().replace(found, found + IS_TYPE if name in ("later", "first") else _INSTEAD.get(name, " "))
+    return match.group().replace(
+        found, found + IS_TYPE if name in ("later", "first") else _INSTEAD.get(name, " ")
+    )
 
 
 def as_written(text: str) -> str:

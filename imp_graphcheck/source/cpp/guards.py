@@ -31,7 +31,9 @@ _PLATFORM = re.compile(
 )
 _WINDOWS = re.compile(r"\b(_WIN32|_WIN64|WIN32|_MSC_VER)\b")
 
-_OTHER_SYSTEM = re.compile(r"(?:\w+::)*[A-Z_]*(?:WINDOWS|WIN32|WIN64|APPLE|MACOS|HIP|ROCM|SYCL|MUSA|OPENCL)[A-Z_]*")
+_OTHER_SYSTEM = re.compile(
+    r"(?:\w+::)*[A-Z_]*(?:WINDOWS|WIN32|WIN64|APPLE|MACOS|HIP|ROCM|SYCL|MUSA|OPENCL)[A-Z_]*"
+)
 
 OfName = Callable[[str], bool | None]
 

@@ -22,7 +22,9 @@ _TESTS = frozenset(
 class Index:
     """Functions are known by their number, classes by themselves."""
 
-    def __init__(self, files: Sequence[FileFacts], macros: Mapping[str, Sequence[Macro]] | None = None) -> None:
+    def __init__(
+        self, files: Sequence[FileFacts], macros: Mapping[str, Sequence[Macro]] | None = None
+    ) -> None:
         self._macros = macros or {}
         self._made: frozenset[str] | None = None
         self.files = {facts.path: facts for facts in files}
@@ -125,9 +127,7 @@ class Index:
         if arguments > len(function.parameters):
             return False
         total = len(function.parameters)
-        return any(
-            each.total == total and each.needed <= arguments for each in self._declarations(function)
-        )
+        return any(each.total == total and each.needed <= arguments for each in self._declarations(function))
 
     def defaults(self, function: Function, given: int) -> Iterator[Expr]:
         """The calls that stand for arguments which are not given."""
@@ -160,7 +160,11 @@ class Index:
     def switch(self, name: str, function: Function) -> str:
         """The expression over the environment that a field or a variable is set from; empty if it is not."""
         for each in self._switches.get(name, ()):
-            if not each.scope or each.scope[-1:] == function.scope[-1:] or name in self.files[function.file].globals:
+            if (
+                not each.scope
+                or each.scope[-1:] == function.scope[-1:]
+                or name in self.files[function.file].globals
+            ):
                 return each.type
         return ""
 
@@ -379,9 +383,9 @@ class Index:
             returned = parse_type(called.returns).name
             for position, parameter in enumerate(called.parameters):
                 its_type = parse_type(parameter.type).name
-                if called.is_template and position < len(arguments) and is_placeholder(its_type):
-                    if returned in (its_type, "auto", "decltype(auto)"):
-                        return arguments[position]
+                is_given = called.is_template and position < len(arguments) and is_placeholder(its_type)
+                if is_given and returned in (its_type, "auto", "decltype(auto)"):
+                    return arguments[position]
         for macro in self._macros.get(name, ()):
             given_back = handed_back(macro)
             if given_back is not None and given_back < len(arguments):

@@ -10,7 +10,9 @@ from imp_graphcheck.source.cpp.index import Index
 from imp_graphcheck.source.cpp.types import TypeName, parse_type
 
 _SHARED = frozenset({"shared_ptr", "intrusive_ptr", "Ref"})
-_HOLDERS = frozenset({"vector", "array", "deque", "list", "optional", "pair", "tuple", "unique_ptr"}) | _SHARED
+_HOLDERS = (
+    frozenset({"vector", "array", "deque", "list", "optional", "pair", "tuple", "unique_ptr"}) | _SHARED
+)
 _DEEPEST = 3
 _SHARED_WHY = "it ends when its last owner does"
 
@@ -162,9 +164,7 @@ class Objects:
         self._depth -= 1
         yield from (replace(edge, call=call) for edge in found)
 
-    def _made_by_default(
-        self, each: Class, call: Call, function: Function, seen: set[str]
-    ) -> Iterator[Edge]:
+    def _made_by_default(self, each: Class, call: Call, function: Function, seen: set[str]) -> Iterator[Edge]:
         constructors = self._index.methods(each, each.name)
         takes_none = [
             number for number in constructors if self._index.takes(self._index.functions[number], 0)
@@ -197,9 +197,7 @@ class Objects:
             if not found and kind.name in _HOLDERS:
                 yield from self._holder_ends(kind, call, function, seen)
 
-    def _holder_ends(
-        self, kind: TypeName, call: Call, function: Function, seen: set[str]
-    ) -> Iterator[Edge]:
+    def _holder_ends(self, kind: TypeName, call: Call, function: Function, seen: set[str]) -> Iterator[Edge]:
         """A smart pointer or a container goes, and what it holds with it."""
         if kind.name == "unique_ptr" and len(kind.arguments) > 1:
             for each in self._index.class_of(kind.arguments[1], function.scope)[:1]:

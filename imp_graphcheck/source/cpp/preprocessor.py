@@ -110,8 +110,10 @@ def clean(
                 macro = _macro(rest, file, first + 1)
                 if macro is not None:
                     macros.append(macro)
-                    if macro.parameters is None and macro.body in ("0", "1") and not any(
-                        not _says_nothing(group.branches[-1].condition) for group in open_groups
+                    if (
+                        macro.parameters is None
+                        and macro.body in ("0", "1")
+                        and not any(not _says_nothing(group.branches[-1].condition) for group in open_groups)
                     ):
                         constants[macro.name] = macro.body
             case "include":

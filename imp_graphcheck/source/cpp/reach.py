@@ -6,10 +6,11 @@ import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from imp_graphcheck.source.cpp.edges import Edge
 from imp_graphcheck.source.cpp.facts import Call, Change, Function, Guard
 from imp_graphcheck.source.cpp.guards import classify, unset_means
 from imp_graphcheck.source.cpp.index import Index
-from imp_graphcheck.source.cpp.resolve import Edge, Resolver
+from imp_graphcheck.source.cpp.resolve import Resolver
 from imp_graphcheck.source.guard_class import RANK, GuardClass
 
 _POINTER_CANDIDATES = 12

@@ -1,28 +1,61 @@
 """One C++ or CUDA file, parsed and boiled down to its functions, classes and calls."""
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cache
 
 import tree_sitter_cuda
-from tree_sitter import Language, Node, Parser
+from tree_sitter import Language, Node, Parser, Tree
 
 from imp_graphcheck.source.cpp.declarations import Declarations
 from imp_graphcheck.source.cpp.facts import FileFacts
 from imp_graphcheck.source.cpp.preprocessor import clean
 from imp_graphcheck.source.cpp.syntax import line_of
 
-
 _GIVEN = re.compile(r"(?=\b([A-Za-z_]\w*)<([^;(){}<>]{1,200}))")
 _NAME = re.compile(r"\b[A-Za-z_]\w*")
 _BUILT_IN = frozenset(
-    {"int", "float", "double", "bool", "char", "void", "half", "typename", "const", "unsigned", "true", "false", "auto"}
+    {
+        "int",
+        "float",
+        "double",
+        "bool",
+        "char",
+        "void",
+        "half",
+        "typename",
+        "const",
+        "unsigned",
+        "true",
+        "false",
+        "auto",
+    }
 )
+
+
+_LONGEST_PARSE_S = 20
+_CHUNK_BYTES = 64 << 10
+
+
+class TooSlowError(Exception):
+    """A file takes longer to parse than anybody waits."""
 
 
 @cache
 def _parser() -> Parser:
     return Parser(Language(tree_sitter_cuda.language()))
+
+
+def _parsed(source: bytes) -> Tree:
+    """The syntax tree. Raises TooSlowError where the grammar would go through what is no C++ for ever."""
+    until = time.monotonic() + _LONGEST_PARSE_S
+    read: Callable[[int, object], bytes] = lambda offset, _point: source[offset : offset + _CHUNK_BYTES]  # noqa: E731
+    try:
+        return _parser().parse(read, progress_callback=lambda _offset, _has_error: time.monotonic() > until)
+    except ValueError as error:
+        _parser().reset()
+        raise TooSlowError(f"it cannot be parsed in {_LONGEST_PARSE_S} s") from error
 
 
 def read_file(
@@ -42,7 +75,7 @@ def read_file(
     """
     cleaned = clean(text, path, substitutes, statements, known)
     source = cleaned.text.encode("utf-8", "replace")
-    tree = _parser().parse(source)
+    tree = _parsed(source)
     facts = FileFacts(
         path=path, lines=source.count(b"\n") + 1, includes=cleaned.includes, macros=cleaned.macros
     )

@@ -39,7 +39,9 @@ class Resolver:
         self._expansions = expansions
         self._edges: dict[int, tuple[list[Edge], list[Unknown]]] = {}
         self._expanded: dict[int, list[Call]] = {}
-        self._objects = Objects(index, self._by_types, lambda call, function: self._called(call, function, []))
+        self._objects = Objects(
+            index, self._by_types, lambda call, function: self._called(call, function, [])
+        )
 
     def edges(self, number: int) -> tuple[list[Edge], list[Unknown]]:
         """Where the body of function `number` leads."""
@@ -311,7 +313,9 @@ class Resolver:
         family = [each, *self._index.derived_from(each)]
         bodies = self._bodies(family, call)
         if not is_test(function.file):
-            bodies = [number for number in bodies if not is_test(self._index.functions[number].file)] or bodies
+            bodies = [
+                number for number in bodies if not is_test(self._index.functions[number].file)
+            ] or bodies
         name = _variable(call.receiver)
         dynamic = self._index.dynamic_types(name, function.scope) if name else []
         known = {kind.qualified for kind in family}
@@ -440,9 +444,7 @@ class Resolver:
             return 1 if one.name in made_from else -1 if made_from else 0
         if other.stars and not one.stars and (mine or one.is_number):
             return -1
-        if (mine and other.is_number) or (
-            theirs and one.is_number and not is_placeholder(other.name)
-        ):
+        if (mine and other.is_number) or (theirs and one.is_number and not is_placeholder(other.name)):
             return -1
         return 0
 

@@ -86,7 +86,9 @@ def pointer_sign(declarator: Node | None) -> str:
             break
         inner = declarator.child_by_field_name("declarator")
         if inner is None:
-            inner = next((each for each in declarator.named_children if each.type.endswith("declarator")), None)
+            inner = next(
+                (each for each in declarator.named_children if each.type.endswith("declarator")), None
+            )
         declarator = inner
     return sign
 

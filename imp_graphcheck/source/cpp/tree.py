@@ -16,7 +16,7 @@ from imp_graphcheck.record.audit import Opaque
 from imp_graphcheck.source.cpp.facts import FileFacts
 from imp_graphcheck.source.cpp.macros import dropping
 from imp_graphcheck.source.cpp.preprocessor import Macro, clean, statements_of, substitutes_of
-from imp_graphcheck.source.cpp.reader import read_file
+from imp_graphcheck.source.cpp.reader import TooSlowError, read_file
 
 SUFFIXES = (".cpp", ".cc", ".cxx", ".cu", ".cuh", ".h", ".hpp", ".hh", ".inl", ".c")
 _SKIPPED = frozenset({".git", ".svn", "node_modules", "__pycache__", ".venv", "CMakeFiles"})
@@ -171,6 +171,8 @@ def _parse_batch(batch: list[tuple[str, str]], words: _MacroWords, opaque: list[
             )
         except RecursionError:
             opaque.append(Opaque(file=path, reason="nested too deeply to be read"))
+        except TooSlowError as error:
+            opaque.append(Opaque(file=path, reason=str(error)))
         else:
             found.append(facts)
     return found

@@ -35,7 +35,20 @@ _CONTAINERS = frozenset(
 )
 _MAPS = frozenset({"map", "unordered_map", "multimap", "flat_map"})
 _NUMBERS = frozenset(
-    {"int", "long", "short", "size_t", "bool", "float", "double", "char", "half", "int64_t", "int32_t", "ssize_t"}
+    {
+        "int",
+        "long",
+        "short",
+        "size_t",
+        "bool",
+        "float",
+        "double",
+        "char",
+        "half",
+        "int64_t",
+        "int32_t",
+        "ssize_t",
+    }
 )
 _NUMBERS |= frozenset(
     {"uint32_t", "uint64_t", "int8_t", "uint8_t", "uint16_t", "int16_t", "unsigned", "__half"}

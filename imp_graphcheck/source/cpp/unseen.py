@@ -22,8 +22,8 @@ _STANDS = re.compile(
             # three words in a row, the last one called or declared: the first is no type
             rf"{_CAPITALS.replace('word', 'first')}(?=\s+(?!{_KEYWORD})[A-Za-z_][\w:]*(?:<[^<>;{{}}()]*>)?[\s*&]+(?!{_KEYWORD})[A-Za-z_][\w:]*\s*\()",
             # between `class` and the name
-            rf"(?<=class )(?P<exported>[A-Z][A-Z0-9]*_[A-Z0-9_]*)(?=\s+\w+[\w:<>,\s]*?[{{:])",
-            rf"(?<=struct )(?P<shown>[A-Z][A-Z0-9]*_[A-Z0-9_]*)(?=\s+\w+[\w:<>,\s]*?[{{:])",
+            r"(?<=class )(?P<exported>[A-Z][A-Z0-9]*_[A-Z0-9_]*)(?=\s+\w+[\w:<>,\s]*?[{:])",
+            r"(?<=struct )(?P<shown>[A-Z][A-Z0-9]*_[A-Z0-9_]*)(?=\s+\w+[\w:<>,\s]*?[{:])",
             # between a star and a name
             r"(?<=\*)(?P<space>\s*)(?P<restrict>[A-Z][A-Z0-9]*_?[A-Z0-9_]*)(?=\s+\w+\s*[,)=;\[])",
             # after the parameters

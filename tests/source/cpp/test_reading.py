@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imp_graphcheck.errors import UsageError
-from imp_graphcheck.source.cpp import tree
+from imp_graphcheck.source.cpp import reader, tree
 from imp_graphcheck.source.cpp.audit import audit_cpp
 from imp_graphcheck.source.cpp.preprocessor import clean
 from imp_graphcheck.source.cpp.reader import read_file
@@ -89,6 +89,17 @@ def test_a_table_of_numbers_is_not_parsed(tmp_path: Path) -> None:
     ]
     assert [(site.place, site.reachable) for site in found.sites] == [("beside.cu:2003", "yes")]
     assert found.tree.lines == 2_003 + 2_004
+
+
+def test_what_takes_too_long_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "_LONGEST_PARSE_S", 0)
+    write(tmp_path, {"endless.cu": "void f() { cudaFree(p); } " * 2_000})
+    read = read_tree(tmp_path)
+    assert [(each.file, each.reason) for each in read.opaque] == [
+        ("endless.cu", "it cannot be parsed in 0 s")
+    ]
+    monkeypatch.undo()
+    assert not read_tree(tmp_path).opaque
 
 
 def test_unreadable_file_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
