@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import torch
 from torch.utils._pytree import tree_leaves
 
+from imp_graphcheck.capture.census import with_names
 from imp_graphcheck.capture.session import Session
 from imp_graphcheck.checks.lifetimes import given_back_before_capture
 from imp_graphcheck.device.op_trace import OpTrace
@@ -17,6 +18,7 @@ from imp_graphcheck.device.stack import site_of
 from imp_graphcheck.record.finding import Finding
 from imp_graphcheck.record.site import Site
 from imp_graphcheck.target import Call
+from imp_graphcheck.target.owners import owners as owners_by_name
 
 
 @dataclass(slots=True)
@@ -54,6 +56,8 @@ def remember_borrowed(session: Session, call: Call, borrowed: Borrowed) -> None:
             launch = launches[number] if number < len(launches) else None
             found[owners[address]] = ("", None) if launch is None else (launch.op, site_of(launch.stack))
     session.borrowed[call.key] = found
+    if found:
+        session.borrowed_names = (*session.borrowed_names, *owners_by_name(session.program.roots()))
 
 
 def find_given_back(session: Session) -> list[Finding]:
@@ -61,7 +65,7 @@ def find_given_back(session: Session) -> list[Finding]:
     findings: list[Finding] = []
     for call in session.first_calls:
         borrowed = session.borrowed.get(call.key, {})
-        memory = session.device.allocations(borrowed.keys())
+        memory = with_names(session.device.allocations(borrowed.keys()), session.borrowed_names)
         findings.extend(
             given_back_before_capture(
                 memory[generation], graph=str(call.key), call=call.label, op=op, launched=site

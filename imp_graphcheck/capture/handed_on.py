@@ -12,20 +12,24 @@ from imp_graphcheck.target.bindings import bindings, tensors_in
 
 def handed_on(session: Session) -> dict[str, Any]:
     """The places that hold tensors of a filed graph, and those tensors."""
-    graphs = [captured.graph for captured in session.program.runner.captured.values()]
+    survivors = [
+        allocation
+        for captured in session.program.runner.captured.values()
+        for allocation in session.device.live_in_pool(captured.graph).values()
+    ]
+    if not survivors:
+        return {}
 
     def is_of_a_graph(value: Any) -> bool:
-        return any(
-            tensor.device.type == session.device.kind
-            and tensor.numel() > 0
-            and any(session.device.owns(graph, tensor) for graph in graphs)
-            for tensor in tensors_in(value)
-        )
+        addresses = [
+            tensor.data_ptr() for tensor in tensors_in(value) if tensor.device.type == session.device.kind
+        ]
+        return any(each.address <= address < each.end for address in addresses for each in survivors)
 
     return {
         name: binding.value
         for name, binding in bindings(session.program.roots()).items()
-        if graphs and is_of_a_graph(binding.value)
+        if is_of_a_graph(binding.value)
     }
 
 

@@ -40,7 +40,7 @@ class Session:
     `dead`: the context of the device ended with a sticky error, and this process can only report. `eager_ops`: the
     operators of one eager call per key. `names`: which places of the program held which memory at capture. `tables`:
     the addresses that the graph of a key reads from memory. `borrowed`: what the first eager call of a key used and did
-    not allocate, by generation; `given_back`: what is to be said of that which was gone before the captures.
+    not allocate, by generation, and `borrowed_names` which places held what then; `given_back`: what is to be said of that which was gone before the captures.
     """
 
     program: Program
@@ -59,6 +59,7 @@ class Session:
     names: tuple[Owner, ...] = ()
     tables: dict[Hashable, list[PointerTable]] = field(default_factory=dict)
     borrowed: dict[Hashable, dict[int, tuple[str, Site | None]]] = field(default_factory=dict)
+    borrowed_names: tuple[Owner, ...] = ()
     given_back: list[Finding] = field(default_factory=list)
 
     @property

@@ -289,7 +289,12 @@ def _moved_pointers(before: Param, after: Param, own: _Own) -> Iterator[tuple[in
             continue
         if own.covers(pointer.generation, other.generation):
             continue
-        if pointer.address != other.address:
+        if pointer.generation == other.generation and pointer.address != other.address:
+            yield (
+                pointer.offset,
+                f"byte {pointer.displacement} -> {other.displacement} of the same allocation",
+            )
+        elif pointer.address != other.address:
             yield pointer.offset, f"{pointer.address:#x} -> {other.address:#x}"
         elif pointer.generation != other.generation:
             yield pointer.offset, f"{pointer.address:#x} -> the same address, allocated anew"

@@ -179,9 +179,9 @@ def given_back_before_capture(
     )
 
 
-def replaced(allocation: Allocation, uses: list[Use], what: str, moved: Moved) -> Finding:
-    """GC203 for a live allocation that the program has left."""
-    return _Judgement("GC203", what, [allocation], uses, [moved]).finding()
+def replaced(allocations: list[Allocation], uses: list[Use], what: str, moved: Moved) -> Finding:
+    """GC203 for live allocations of one line that the program has left."""
+    return _Judgement("GC203", what, allocations, uses, [moved]).finding()
 
 
 def _judged(allocation: Allocation, uses: list[Use], moved: Sequence[Moved]) -> _Judgement | None:

@@ -24,7 +24,7 @@ class _Pair:
 def check_repointed(
     base: GraphTrace, again: GraphTrace, memory: Mapping[int, Allocation]
 ) -> tuple[Finding, ...]:
-    """One finding for each allocation that `base`, the graph that is replayed, reads, and `again` reads nowhere.
+    """One finding for all allocations of a line that `base`, the graph that is replayed, reads, and `again` reads nowhere.
 
     Memory of the graphs' own pools is left out. So is what both read, each in its place: buffers that take turns, and
     what an earlier call left in the padding of a struct. So is scratch: what the graph writes before it reads it may lie
@@ -40,19 +40,24 @@ def check_repointed(
             old, new = left[use.pointer.generation or 0], taken_up.get(twin.generation or 0)
             if new is not None and use.pointer.displacement == twin.displacement:
                 pairs.setdefault(old.generation, _Pair(old, new)).uses.append(use)
+    by_line: dict[object, list[_Pair]] = {}
+    for pair in pairs.values():
+        site = pair.old.allocation_site
+        line = pair.old.generation if site is None else (site.file, site.line)
+        by_line.setdefault(line, []).append(pair)
     return tuple(
         replaced(
-            pair.old,
-            pair.uses,
+            [pair.old for pair in of_line],
+            [use for pair in of_line for use in pair.uses],
             "is live, but the same call reads other memory when it is captured again",
             Moved(
                 name="what it reads",
-                old=pair.old.address,
-                new=pair.new.address,
-                site=pair.new.allocation_site,
+                old=of_line[0].old.address,
+                new=of_line[0].new.address,
+                site=of_line[0].new.allocation_site,
             ),
         )
-        for pair in pairs.values()
+        for of_line in by_line.values()
     )
 
 

@@ -21,11 +21,15 @@ class Operation:
 def check_work(
     eager: Sequence[Operation], captured: Sequence[Operation], *, graph: str
 ) -> tuple[Finding, ...]:
-    """One finding per line whose operators ran at capture time only, or eagerly only."""
+    """One finding per line whose operators ran eagerly only, and one per function whose operators ran at capture time only:
+    what is launched on one stream escapes together.
+    """
     escaped = [operation for operation in captured if operation.escaped]
     findings = [
-        _finding(graph, site, operations, "ran at capture time, on a stream that was not capturing")
-        for site, operations in _by_site(escaped).items()
+        _finding(
+            graph, operations[0].site, operations, "ran at capture time, on a stream that was not capturing"
+        )
+        for operations in _by_function(escaped).values()
     ]
     missing = Counter(map(_signature, eager)) - Counter(map(_signature, captured))
     findings.extend(
@@ -57,9 +61,23 @@ def _by_site(operations: Sequence[Operation]) -> dict[Site | None, list[Operatio
     return grouped
 
 
+def _by_function(operations: Sequence[Operation]) -> dict[tuple[str, str] | None, list[Operation]]:
+    grouped: dict[tuple[str, str] | None, list[Operation]] = {}
+    for operation in operations:
+        site = operation.site
+        grouped.setdefault(None if site is None else (site.file, site.function), []).append(operation)
+    return grouped
+
+
 def _finding(graph: str, site: Site | None, operations: list[Operation], how: str) -> Finding:
     names = ", ".join(dict.fromkeys(operation.op for operation in operations))
     count = len(operations)
+    lines = {operation.site.line: operation for operation in operations if operation.site is not None}
+    others = tuple(
+        f"so does {operation.op}, launched at {operation.site}"
+        for line, operation in lines.items()
+        if site is None or line != site.line
+    )
     return Finding(
         code="GC404",
         severity="error",
@@ -68,4 +86,5 @@ def _finding(graph: str, site: Site | None, operations: list[Operation], how: st
         remedy=RULES["GC404"].remedy,
         graph=graph,
         launch_site=site,
+        consequences=others[:4],
     )

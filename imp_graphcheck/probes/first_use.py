@@ -66,9 +66,12 @@ def live(session: Session) -> Lived:
 
 
 def first_use(session: Session, answers: Answers) -> tuple[list[ProbeResult], list[Finding]]:
-    """The same, held against eager."""
+    """The same, held against eager. The record keeps the graphs that it has, of which more is known."""
+    graphs = session.recorder.run.graphs
     lived = live(session)
-    return held_against(session, lived, answers)
+    found = held_against(session, lived, answers)
+    session.recorder.remember(graphs=graphs)
+    return found
 
 
 def held_against(session: Session, lived: Lived, answers: Answers) -> tuple[list[ProbeResult], list[Finding]]:

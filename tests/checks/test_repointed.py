@@ -73,3 +73,21 @@ def test_dead_memory_is_left_to_the_rules_for_it() -> None:
 
 def test_other_kernels_are_not_compared() -> None:
     assert codes(graph(pointer(OLD)), graph(pointer(NEW), name="add")) == []
+
+
+def test_what_the_graph_writes_before_it_reads_may_lie_anywhere() -> None:
+    def scratch(allocation: Allocation, written_bytes: int) -> GraphTrace:
+        return graph(
+            pointer(allocation, access="write", span_bytes=written_bytes),
+            pointer(allocation, span_bytes=256),
+        )
+
+    assert codes(scratch(OLD, 256), scratch(NEW, 256)) == []
+    assert codes(scratch(OLD, 128), scratch(NEW, 128)) == ["GC203"], "the rest has content from before"
+
+
+def test_one_finding_for_all_that_one_line_allocated() -> None:
+    more = {3: replace(OLD, generation=3, address=0x9000), 4: replace(NEW, generation=4, address=0xD000)}
+    base, again = graph(pointer(OLD), pointer(more[3])), graph(pointer(NEW), pointer(more[4]))
+    (finding,) = check_repointed(base, again, MEMORY | more)
+    assert "1 more from the same line" in finding.message

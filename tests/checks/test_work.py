@@ -32,3 +32,11 @@ def test_another_way_to_compute_is_missing_work_too() -> None:
 
 def test_more_work_in_the_capture_is_no_loss() -> None:
     assert check_work([MUL], [MUL, COPY], graph="k") == ()
+
+
+def test_what_escapes_from_one_function_is_one_cause() -> None:
+    ran = [Operation(op=op, site=site, escaped=True) for op, site in (("copy_", HERE), ("mul", THERE))]
+    elsewhere = Operation(op="exp", site=Site(file="other.py", line=2, function="log"), escaped=True)
+    first, second = check_work([], [*ran, elsewhere], graph="k")
+    assert (first.launch_site, second.launch_site) == (HERE, elsewhere.site)
+    assert first.consequences == ("so does mul, launched at model.py:9 forward()",)
