@@ -15,8 +15,8 @@ from imp_graphcheck.record.probe import ProbeResult
 from imp_graphcheck.record.site import UNKNOWN, Site
 
 LIFETIMES = frozenset({"GC201", "GC202", "GC205", "GC206", "GC208"})
-REUSE = frozenset({"GC203", "GC301", "GC302", "GC303", "GC304", "GC305", "GC306", "GC401"})
-_FROZEN = REUSE - {"GC203", "GC401"}
+REUSE = frozenset({"GC203", "GC301", "GC302", "GC303", "GC304", "GC305", "GC306"})
+_FROZEN = REUSE - {"GC203"}
 _ONCE_FOR_ALL = REUSE | {"GC404"}
 """What a capture for each call mends: the value is the call's own, and what escapes from a capture runs during it."""
 _SHOWN_BY = {

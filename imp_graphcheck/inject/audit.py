@@ -156,7 +156,7 @@ def _remarks(trace: Trace, places: Places) -> list[str]:
     for window in find_windows(trace.calls):
         if window.end is None:
             place = places.of(window.begin.stack)
-            remarks.append(f"the capture that was begun at {place.file}:{place.line} did not end (GC110)")
+            remarks.append(f"the capture that was begun at {place.file}:{place.line} did not end")
     for call in trace.calls:
         if not call.end_ns:
             place = places.of(call.stack)

@@ -21,6 +21,18 @@ _ALL = (
         remedy="move the read or the wait out of the captured region, or compute the decision on the device",
     ),
     Rule(
+        code="GC102",
+        title="device result read by the host in the capture",
+        meaning="Nothing arrives while work is only recorded: what the host decides by it is decided by old bytes, and kept.",
+        remedy="keep the value on the device and let a kernel choose, or copy it after the replay",
+    ),
+    Rule(
+        code="GC103",
+        title="allocation or free inside the capture that the graph does not own",
+        meaning="It is refused, or it happens once, while the graph is captured, and at no replay.",
+        remedy="reserve the memory once, before the capture, for the largest call",
+    ),
+    Rule(
         code="GC104",
         title="library initialised inside the capture",
         meaning="A handle or workspace is created on first use, which a capture does not allow.",
@@ -37,6 +49,12 @@ _ALL = (
         title="stream not forked from, or not joined to, the capture",
         meaning="Work on a second stream belongs to the graph only between a wait on the capture and a wait back.",
         remedy="side.wait_stream(capture) before the work, capture.wait_stream(side) after it",
+    ),
+    Rule(
+        code="GC107",
+        title="another thread disturbed the capture",
+        meaning="The capture mode forbids the call to every thread of the process, and the capture fails with it.",
+        remedy="let the thread rest during captures, or capture in thread_local mode",
     ),
     Rule(
         code="GC108",

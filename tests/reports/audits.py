@@ -248,7 +248,7 @@ TRACED = Audit(
         ),
         replace(UPLOAD, file="<unknown>", line=0, function="<unknown>", origins=("process",), host="pinned"),
     ),
-    notes=("the capture that was begun at main.cpp:12 did not end (GC110)",),
+    notes=("the capture that was begun at main.cpp:12 did not end",),
 )
 """By tracing a process that died; lines are not known everywhere."""
 

@@ -6,12 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from imp_graphcheck.faults.audit_pairs import AUDIT_PAIRS
+from imp_graphcheck.faults.pairs import PAIRS
+from imp_graphcheck.record.audit import Audit
 from imp_graphcheck.record.run import Run
 from imp_graphcheck.rules import RULES
 from imp_graphcheck.rules.__main__ import documents
 from imp_graphcheck.rules.page import example_of, page_codes, read_page, title_of
 
 Check = Callable[..., Run]
+AuditOf = Callable[..., Audit]
 DOCS = Path(__file__).parents[2] / "docs" / "rules"
 
 PENDING = {"GC204"}
@@ -23,10 +27,13 @@ ON_A_CARD = {"GC207", "GC603"}
 PROBED = {"GC402": "padding", "GC403": "delay"}
 """Codes that an intervention shows, and its name."""
 
+AUDITED = {"GC102", "GC103", "GC107"}
+"""Codes that only `audit-syncs` reports."""
+
 HEADINGS = ["What it means", "How it is detected", "What to do", "Wrong", "Right"]
 MAX_LINES = 20
 
-DETECTED = [code for code in page_codes() if code not in PENDING | ON_A_CARD]
+DETECTED = [code for code in page_codes() if code not in PENDING | ON_A_CARD | AUDITED]
 
 
 def test_every_rule_has_a_page() -> None:
@@ -62,14 +69,20 @@ def codes_of(run: Run) -> set[str]:
     return {finding.code for finding in run.findings}
 
 
+def written(program: str, code: str, heading: str, folder: Path) -> str:
+    """The example as a MODEL of the command line."""
+    # A name of its own: modules of one name would be taken for each other.
+    file = folder / f"{code.lower()}_{heading.lower()}.py"
+    file.write_text(program)
+    return f"{file}:Program"
+
+
 def checked(check: Check, code: str, heading: str, folder: Path) -> Run:
     """Run the example as a user would: from a file, or by the arguments of the command."""
     example = example_of(code, heading)
     if example.program is not None:
-        # A name of its own: modules of one name would be taken for each other.
-        file = folder / f"{code.lower()}_{heading.lower()}.py"
-        file.write_text(example.program)
-        return check(f"{file}:Program", probe=PROBED.get(code, ""), lockstep=code == "GC502")
+        model = written(example.program, code, heading, folder)
+        return check(model, probe=PROBED.get(code, ""), lockstep=code == "GC502")
     assert example.command is not None
     command, model, *options = shlex.split(example.command)
     assert command == "capture"
@@ -89,6 +102,36 @@ def test_right_example_is_not(check: Check, code: str, tmp_path: Path) -> None:
 
     assert code not in codes_of(run)
     assert not [finding for finding in run.findings if finding.severity == "error"]
+
+
+def audited(audit_of: AuditOf, code: str, heading: str, folder: Path) -> Audit:
+    program = example_of(code, heading).program
+    assert program is not None
+    return audit_of(written(program, code, heading, folder))
+
+
+# The watchdog of GC107 dies of what the capture refuses it.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("code", sorted(AUDITED))
+def test_wrong_example_is_found_by_an_audit(audit_of: AuditOf, code: str, tmp_path: Path) -> None:
+    audit = audited(audit_of, code, "Wrong", tmp_path)
+
+    assert audit.status == "complete", audit.status_reason
+    assert {site.code for site in audit.sites if site.severity} == {code}
+
+
+@pytest.mark.parametrize("code", sorted(AUDITED))
+def test_an_audit_of_the_right_example_is_silent(audit_of: AuditOf, code: str, tmp_path: Path) -> None:
+    audit = audited(audit_of, code, "Right", tmp_path)
+
+    assert (audit.status, audit.headline) == ("complete", None)
+    assert not [(site.place, site.api, site.code) for site in audit.sites if site.code]
+
+
+def test_a_code_that_no_example_shows_here_is_shown_by_a_pair() -> None:
+    """A rule that cannot be shown to fire does not ship."""
+    assert {pair.code for pair in PAIRS if pair.cuda_only} >= ON_A_CARD
+    assert {expected.code for pair in AUDIT_PAIRS for expected in pair.expected} >= AUDITED
 
 
 def test_pending_is_kept_short(check: Check, tmp_path: Path) -> None:
