@@ -13,10 +13,11 @@ def latest_options(output: Path) -> dict[str, Any]:
 
     Raises UsageError where there is no run, or none of `capture`.
     """
+    import typer
     from typer.main import get_command
 
     from imp_graphcheck.capture.settings import CaptureSettings
-    from imp_graphcheck.cli.app import app
+    from imp_graphcheck.cli.capture import capture
 
     latest = output / "runs" / LATEST
     if not latest.exists():
@@ -27,7 +28,8 @@ def latest_options(output: Path) -> dict[str, Any]:
     words = list(load_run(latest).command)
     if words[1:2] != ["capture"]:
         raise UsageError(f"the latest run in {output / 'runs'} was not made by capture.", hint="name a MODEL")
-    commands = getattr(get_command(app), "commands")  # noqa: B009 - a typer group, which its stubs call a command
-    context = commands["capture"].make_context("capture", words[2:])
+    reader = typer.Typer()
+    reader.command()(capture)
+    context = get_command(reader).make_context("capture", words[2:])
     known = {field.name for field in fields(CaptureSettings)}
     return {name: value for name, value in context.params.items() if name in known}
