@@ -26,6 +26,7 @@ _ERROR_NAME = re.compile(
 _CALLS_CUDA = re.compile(r"^\w+\(.*\bcu(da|blas|dnn)?[A-Z]\w*\(")
 _NULL = re.compile(r"==\s*(nullptr|NULL|0|nil)\b|[!=]=\s*[\w.\->]*end\(\)|\.empty\(\)$|\.(count|contains)\(")
 _COMPARED = re.compile(r"[^<>=!-](>|<|>=|<=|!=|==)[^<>=]")
+_LESS = re.compile(r"[\w)\]]\s+(<|>|<=|>=)\s+[\w(]")
 _PLATFORM = re.compile(
     r"\b\w*(HIP|ROCM|HCC|MUSA|SYCL|ONEAPI|METAL|VULKAN|__APPLE__|_AMD_|OPENCL|CANN|ASCEND)\w*\b"
 )
@@ -56,6 +57,8 @@ def classify(
 def _is_comparison(text: str) -> bool:
     """Whether a size, a value or a key is looked at, so that the guard may hold again later."""
     if re.search(r"end\(\)|\.(find|count|contains)\(", text) is not None:
+        return True
+    if _LESS.search(text) is not None:
         return True
     return (
         _COMPARED.search(text) is not None

@@ -226,11 +226,10 @@ class Index:
         """The bodies of the methods of this class itself that have this name."""
         wanted = (*each.scope, each.name)
         numbers = self._methods.get((each.name, name), ())
-        exact = [number for number in numbers if self.functions[number].scope == wanted]
-        if exact or not numbers:
-            return exact
+        if not numbers:
+            return []
         # `using namespace a; void B::f() {}` names a::B. What lies in a class of its own is that one's.
-        owned = {(*other.scope, other.name) for other in self.classes.get(each.name, ())}
+        owned = {(*other.scope, other.name) for other in self.classes.get(each.name, ())} - {wanted}
         return [
             number
             for number in numbers
