@@ -39,7 +39,9 @@ class LastSeen:
         if self.current is not None:
             return f"during {self.current}"
         if self.finished:
-            return f"after {self.finished[-1].name}"
+            last = self.finished[-1]
+            # A stage that Ctrl-C ends may still find the time to say so.
+            return f"{'during' if last.status == 'interrupted' else 'after'} {last.name}"
         return "before the first stage"
 
 

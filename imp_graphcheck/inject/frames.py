@@ -79,7 +79,7 @@ def headline_at(frames: Sequence[NativeFrame], own: Own) -> int | None:
     with_line = [index for index in mine if frames[index].line]
     named = [index for index in mine if frames[index].function]
     if with_line or named or mine:
-        return (named or mine)[0]
+        return (with_line or named or mine)[0]
     outside = [index for index, frame in enumerate(frames) if not _is_cuda(frame)]
     with_line = [index for index in outside if frames[index].line]
     return next(iter(with_line or outside), None)

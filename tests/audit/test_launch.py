@@ -18,12 +18,18 @@ from imp_graphcheck.record.audit_store import load_audit
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
-import os, signal, torch
+import os, signal, time, torch
 from imp_graphcheck.faults.programs.base import Doubling
 
 class Plain(Doubling):
     def forward(self, call):
         return self.x * self.x.sum().item()
+
+class Lingers(Plain):
+    def forward(self, call):
+        if self.capturing:
+            time.sleep(120)
+        return super().forward(call)
 
 class Dies(Doubling):
     steps = 0
@@ -118,7 +124,8 @@ def test_ctrl_c_leaves_what_was_seen(run: Run) -> None:
         if isinstance(event, StageStarted) and event.name == "capture":
             raise KeyboardInterrupt
 
-    found = run("Plain", on_event=interrupt)
+    # A capture of Plain is over before the signal is there.
+    found = run("Lingers", on_event=interrupt)
     assert (found.audit.status, found.audit.status_reason) == ("partial", "interrupted during capture")
     (wait,) = [site for site in found.audit.sites if site.kind == "sync"]
     assert (wait.fate, wait.reachable, wait.phases["eager"]) == ("forbidden", "yes", 2)

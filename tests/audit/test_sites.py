@@ -142,8 +142,15 @@ def test_a_consequence_of_the_first_error_says_nothing_of_its_call() -> None:
 
 
 def test_what_the_capture_let_pass_is_not_forbidden() -> None:
-    site = one(sighting(api="cuLibraryLoadData", kind="handle", phase="capture"), outcome=CAPTURED)
+    site = one(sighting(api="cublasCreate", kind="handle", phase="capture"), outcome=CAPTURED)
     assert (site.fate, site.code, list(site.modes)) == ("capture only", "GC104", ["thread_local"])
+    assert "the capture let it pass" in site.reason
+
+
+def test_what_no_mode_refuses_happens_at_the_capture_alone() -> None:
+    """Modules are loaded lazily: the load itself touches no memory of the device."""
+    site = one(sighting(api="cuLibraryLoadData", kind="handle", phase="capture"), outcome=CAPTURED)
+    assert (site.fate, site.code, site.modes) == ("capture only", "GC104", {})
 
 
 def test_another_thread_counts_as_what_the_mode_says() -> None:

@@ -109,6 +109,7 @@ def test_a_stage_that_the_child_saved_but_did_not_announce_is_not_doubled() -> N
     [
         (SEEN, "during replay"),
         (LastSeen(finished=(LOAD, EAGER)), "after eager"),
+        (LastSeen(finished=(LOAD, replace(EAGER, status="interrupted"))), "during eager"),
         (LastSeen(), "before the first stage"),
     ],
 )

@@ -149,7 +149,17 @@ class TestReading:
         assert result.returncode == 1
         audit = latest(tmp_path)
         at_item = [site for site in audit.sites if site.line == 4 and site.file == "mine.py"]
-        assert any(site.count for site in at_item)
+        assert {site.kind for site in at_item} == {"d2h", "alloc"}, "the result of sum() takes memory"
+        (item,) = [site for site in at_item if site.kind == "d2h"]
+        assert (item.api, item.kind, item.fate) == ("Tensor.item", "d2h", "forbidden")
+        assert item.origins == ("source", "run")
+        assert item.count == sum(item.phases.values())
+        assert {"warm-up", "eager"} <= set(item.phases)
+        assert "seen as cudaStreamSynchronize (sync), cudaMemcpyAsync (d2h)" in item.notes
+        (unused,) = [site for site in audit.sites if site.line == 6 and site.file == "mine.py"]
+        assert (unused.api, unused.count) == ("Tensor.cpu", 0)
+        missed = [site for site in audit.sites if "reading the source did not find it" in site.notes]
+        assert not [site.place for site in missed if site.file == "mine.py"]
         assert audit.source is not None
         assert audit.source.language == "python"
 

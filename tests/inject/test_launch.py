@@ -28,10 +28,10 @@ def test_a_signal_is_a_negative_status() -> None:
     assert run_command(["sh", "-c", "kill -9 $$"], os.environ) == -signal.SIGKILL
 
 
-def test_it_prints_where_the_tool_prints(capfd: pytest.CaptureFixture[str]) -> None:
+def test_all_that_it_prints_goes_to_stderr(capfd: pytest.CaptureFixture[str]) -> None:
     run_command(["sh", "-c", "echo out; echo err >&2"], os.environ)
 
-    assert capfd.readouterr() == ("out\n", "err\n")
+    assert capfd.readouterr() == ("", "out\nerr\n")
 
 
 def test_the_command_gets_the_environment() -> None:
@@ -51,7 +51,10 @@ def test_no_signal_stays_blocked() -> None:
 def test_a_signal_to_the_tool_alone_is_handed_on(number: signal.Signals) -> None:
     command = f"trap 'echo got it; exit 7' {number.name[3:]}; echo ready; while :; do sleep 0.05; done"
     with subprocess.Popen(
-        [sys.executable, "-c", LAUNCH, "sh", "-c", command], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", LAUNCH, "sh", "-c", command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     ) as tool:
         assert tool.stdout is not None
         assert tool.stdout.readline() == "ready\n"

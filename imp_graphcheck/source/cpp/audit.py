@@ -4,8 +4,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from msgspec import structs
+
 from imp_graphcheck.apis import CALLS
 from imp_graphcheck.record.audit import SourceTree
+from imp_graphcheck.source.cpp.call_text import CallTexts
 from imp_graphcheck.source.cpp.entries import capturing, find_entry, prewarm_roots
 from imp_graphcheck.source.cpp.index import Index
 from imp_graphcheck.source.cpp.macros import expansions_of
@@ -50,4 +53,6 @@ def audit_cpp(
         opaque=tuple(read.opaque),
         unknown_calls=tuple(sorted(set(reached.unknown))),
     )
-    return SourceAudit(sites=tuple(report.sites()), tree=tree)
+    texts = CallTexts(directory)
+    sites = (structs.replace(site, text=texts.of(site.file, site.line, site.api)) for site in report.sites())
+    return SourceAudit(sites=tuple(sites), tree=tree)

@@ -14,6 +14,7 @@ void forward(at::Tensor x, cudaStream_t stream) {
     cub::DeviceReduce::Sum(temporary, bytes, in, out, size, stream);
     at::cuda::getCurrentCUDAStream().synchronize();  //! sync yes forbidden
     std::sort(a, b);
-    cublasLtCreate(&lt);  //! handle yes forbidden
-    cuModuleLoadData(&module, image);  //! handle yes forbidden
+    cublasCreate(&blas);  //! handle yes forbidden
+    cublasLtCreate(&lt);  //! handle yes capture only
+    cuModuleLoadData(&module, image);  //! handle yes capture only
 }
