@@ -44,13 +44,26 @@ def capture(session: Session, around: Around = nullcontext) -> None:
             notes.status, notes.detail = "skipped", "no call may run through a graph"
 
 
+def _patience(session: Session) -> float:
+    """After how many seconds a replay hangs: it does what an eager call did, whose time is known.
+
+    A copy from host memory that is gone may never come back, and nobody wants to wait ten minutes to be told.
+    """
+    timeout = session.settings.timeout
+    return max(_TIMES_EAGER * session.slowest_eager_seconds, _LEAST_PATIENCE_SECONDS, timeout / 10)
+
+
+_TIMES_EAGER = 20
+_LEAST_PATIENCE_SECONDS = 60.0
+
+
 def replay(session: Session, answers: Answers) -> None:
     """Every call of the workload through its graph, in two orders, each compared with the eager answer."""
     runner = session.program.runner
     outputs: dict[str, HostOutput] = {}
     captures = runner.counters.captures
     reasons = _reasons_to_drop(runner)
-    with session.recorder.stage("replay", SWEEPS * len(session.calls)) as notes:
+    with session.recorder.stage("replay", SWEEPS * len(session.calls), _patience(session)) as notes:
         for sweep in range(SWEEPS):
             session.restore()
             for call in _ordered(session, sweep):

@@ -1,5 +1,6 @@
 """From nothing to what eager execution answers: load, prewarm, warm-up, eager, noise floor."""
 
+import time
 from pathlib import Path
 
 from imp_graphcheck.capture.borrowed import Borrowed, find_given_back, remember_borrowed
@@ -112,7 +113,7 @@ def _largest(noise: dict[int, Distance]) -> float:
 
 
 def _called(session: Session, call: Call) -> HostOutput:
-    program = session.program
+    program, started = session.program, time.perf_counter()
     program.prepare(call)
     if call.key in session.eager_ops:
         live = program.forward(call)
@@ -126,4 +127,6 @@ def _called(session: Session, call: Call) -> HostOutput:
             remember_borrowed(session, call, borrowed)
     output = to_host(live)
     program.between(call)
+    seconds = time.perf_counter() - started
+    session.slowest_eager_seconds = max(session.slowest_eager_seconds, seconds)
     return output

@@ -121,9 +121,14 @@ class Recorder:
             raise UnsavedError(self.directory, str(error)) from error
 
     @contextmanager
-    def stage(self, name: str, total: int | None = None) -> Iterator[StageNotes]:
-        """Announce a stage, time it, and add it to the record when it ends, however it ends."""
-        self.send(StageStarted(name, total))
+    def stage(
+        self, name: str, total: int | None = None, patience: float | None = None
+    ) -> Iterator[StageNotes]:
+        """Announce a stage, time it, and add it to the record when it ends, however it ends.
+
+        `patience`: see StageStarted.
+        """
+        self.send(StageStarted(name, total, patience))
         started, notes = time.perf_counter(), StageNotes(self.send)
         try:
             yield notes

@@ -49,6 +49,7 @@ class Session:
     recorder: Recorder
     start: Snapshot = field(default_factory=dict)
     noise: dict[int, Distance] = field(default_factory=dict)
+    slowest_eager_seconds: float = 0.0
     comparisons: list[CallComparison] = field(default_factory=list)
     states: list[StateComparison] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)

@@ -6,10 +6,14 @@ from imp_graphcheck.record.run import Stage
 
 
 class StageStarted(msgspec.Struct, frozen=True, tag_field="type", tag="stage_started"):
-    """A stage begins. `total` is how many steps it has, where that is known."""
+    """A stage begins. `total` is how many steps it has, where that is known.
+
+    `patience`: after how many seconds without progress this stage hangs, where the child knows better than the option says.
+    """
 
     name: str
     total: int | None = None
+    patience: float | None = None
 
 
 class Progress(msgspec.Struct, frozen=True, tag_field="type", tag="progress"):

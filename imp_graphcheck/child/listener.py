@@ -18,7 +18,16 @@ from imp_graphcheck.child.ending import (
     Refused,
     describe_exit,
 )
-from imp_graphcheck.child.events import Crashed, Event, Finished, Heartbeat, Rejected, decode
+from imp_graphcheck.child.events import (
+    Crashed,
+    Event,
+    Finished,
+    Heartbeat,
+    Rejected,
+    StageFinished,
+    StageStarted,
+    decode,
+)
 from imp_graphcheck.child.stacks import ask_for_stacks, stacks_left
 from imp_graphcheck.child.start import Process
 from imp_graphcheck.child.wires import Wires
@@ -60,7 +69,7 @@ class Listener:
         self._readable = select.poll()
         self._readable.register(self._fd, select.POLLIN)
         self._on_event = on_event
-        self._timeout = timeout
+        self._timeout = self._stage_timeout = timeout
         # Importing torch on a machine that is busy is no sign of anything.
         self._limit = timeout if startup_timeout is None else startup_timeout
         self._pending = bytearray()
@@ -111,10 +120,17 @@ class Listener:
         if isinstance(event, Heartbeat):
             self._heartbeat_at = time.monotonic()
         else:
-            self._progress_at, self._limit = time.monotonic(), self._timeout
+            self._stage_timeout = self._patience(event)
+            self._progress_at, self._limit = time.monotonic(), self._stage_timeout
         if isinstance(event, Finished | Rejected | Crashed):
             self._last_word = event
         self._on_event(event)
+
+    def _patience(self, event: Event) -> float:
+        """How long there may be no progress from here on: a stage may be known to be quicker than the option allows."""
+        if isinstance(event, StageStarted):
+            return self._timeout if event.patience is None else min(self._timeout, event.patience)
+        return self._timeout if isinstance(event, StageFinished) else self._stage_timeout
 
     def _wait_for_exit(self) -> int | None:
         """The exit status, as subprocess counts it; None when the child does not get round to exiting."""

@@ -42,6 +42,11 @@ class Case:
     cuda_only: bool = False
     reps: int = 0
 
+    @property
+    def is_timed(self) -> bool:
+        """Whether both arms are timed against each other."""
+        return self.reps > 0
+
 
 def cases() -> tuple[Case, ...]:
     """Every case, the plain programs first."""

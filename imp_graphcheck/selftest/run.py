@@ -27,6 +27,9 @@ HANG_SECONDS = 60.0
 TwinKey = tuple[str, int, str]
 """A twin, and how it is run: several faults share one."""
 
+Judged = tuple[MatrixRow, dict[str, str]]
+"""A row, and the environment of its run."""
+
 
 def run_selftest(device: str, *, jobs: int, only: str | None, on_row: OnRow) -> Matrix:
     """Every case on `device`, `jobs` at a time; `only` keeps the cases whose code or fault starts with it."""
@@ -38,32 +41,45 @@ def run_selftest(device: str, *, jobs: int, only: str | None, on_row: OnRow) -> 
     ]
     twins: SharedRuns[TwinKey, Run] = SharedRuns()
     audited_twins: SharedRuns[str, Audit] = SharedRuns()
-    rows: dict[int, MatrixRow] = {}
-    environment: dict[str, str] = {}
+    judged: dict[int, Judged] = {}
+
+    def note(number: int, found: Judged) -> None:
+        judged[number] = found
+        on_row(found[0])
+
     with (
         tempfile.TemporaryDirectory(prefix="graphcheck-selftest-") as folder,
         warm_trials(device) as template,
-        ThreadPoolExecutor(jobs) as pool,
     ):
-        judged = [pool.submit(_judged, case, device, folder, twins, template) for case in chosen]
-        judged += [pool.submit(judged_audit, pair, device, folder, audited_twins, template) for pair in pairs]
-        futures = {future: number for number, future in enumerate(judged)}
-        for future in as_completed(futures):
-            row, facts = future.result()
-            rows[futures[future]] = row
-            environment = environment or facts
-            on_row(row)
+
+        def run(case: Case) -> Judged:
+            return _judged(case, device, folder, twins, template)
+
+        with ThreadPoolExecutor(jobs) as pool:
+            futures = {
+                pool.submit(run, case): number for number, case in enumerate(chosen) if not case.is_timed
+            } | {
+                pool.submit(judged_audit, pair, device, folder, audited_twins, template): number
+                for number, pair in enumerate(pairs, len(chosen))
+            }
+            for future in as_completed(futures):
+                note(futures[future], future.result())
+        # What is timed runs by itself, when nobody else wants the device or the cores.
+        for number, case in enumerate(chosen):
+            if case.is_timed:
+                note(number, run(case))
+    in_order = [judged[number] for number in sorted(judged)]
     return Matrix(
         device=device,
         tool_version=__version__,
-        environment=environment,
-        rows=tuple(rows[number] for number in sorted(rows)),
+        environment=next((facts for _, facts in in_order if facts), {}),
+        rows=tuple(row for row, _ in in_order),
     )
 
 
 def _judged(
     case: Case, device: str, folder: str, twins: SharedRuns[TwinKey, Run], template: Template | None
-) -> tuple[MatrixRow, dict[str, str]]:
+) -> Judged:
     started = time.monotonic()
     fault = _run(case.fault_model, case.fault_option, device, folder, case, template)
     key = (case.twin_model, case.reps, case.probe)

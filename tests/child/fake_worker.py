@@ -173,6 +173,23 @@ def hang(worker: Worker) -> None:
     time.sleep(600)
 
 
+def hang_in_a_quick_stage(worker: Worker) -> None:
+    """Longer than a stage may take that is known to be quick; before it, one that may take its time, and does."""
+    worker.channel.send(StageStarted("slow", 1))
+    time.sleep(1.0)
+    worker.channel.send(StageStarted("quick", 2, patience=0.5))
+    worker.channel.send(Progress(1))
+    time.sleep(600)
+
+
+def slow_after_a_quick_stage(worker: Worker) -> None:
+    """What is known of one stage does not hold for what follows."""
+    worker.channel.send(StageStarted("quick", 1, patience=0.3))
+    worker.channel.send(StageFinished(Stage(name="quick", status="ok", seconds=0.0)))
+    time.sleep(1.0)
+    worker.finish()
+
+
 def hang_beating(worker: Worker) -> None:
     with worker.channel.heartbeats(0.05):
         time.sleep(600)
@@ -296,6 +313,8 @@ BEHAVIOURS = {
         quits,
         hang,
         hang_beating,
+        hang_in_a_quick_stage,
+        slow_after_a_quick_stage,
         stops_beating,
         hang_in_native,
         hang_outside,

@@ -19,8 +19,12 @@ from imp_graphcheck.child.events import (
 from imp_graphcheck.record.run import Stage
 
 EVERY_EVENT: list[tuple[Event, bytes]] = [
-    (StageStarted("eager", 12), b'{"type":"stage_started","name":"eager","total":12}\n'),
-    (StageStarted("load"), b'{"type":"stage_started","name":"load","total":null}\n'),
+    (StageStarted("eager", 12), b'{"type":"stage_started","name":"eager","total":12,"patience":null}\n'),
+    (
+        StageStarted("replay", 2, 60.0),
+        b'{"type":"stage_started","name":"replay","total":2,"patience":60.0}\n',
+    ),
+    (StageStarted("load"), b'{"type":"stage_started","name":"load","total":null,"patience":null}\n'),
     (Progress(3), b'{"type":"progress","done":3}\n'),
     (
         StageFinished(Stage(name="load", status="ok", seconds=1.0)),

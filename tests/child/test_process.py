@@ -137,6 +137,14 @@ def test_a_silent_child_is_killed(trial: Trial) -> None:
     assert ending.responsive is None
 
 
+def test_a_stage_that_is_known_to_be_quick_hangs_sooner(trial: Trial) -> None:
+    ending = trial.run("hang_in_a_quick_stage", timeout=60.0)
+
+    assert isinstance(ending, Hung)
+    assert 0.5 <= ending.seconds < 10
+    assert isinstance(trial.run("slow_after_a_quick_stage", timeout=60.0), Completed)
+
+
 def test_heartbeats_are_no_progress(trial: Trial) -> None:
     """A thread can send them while the main thread waits for a device that never answers."""
     ending = trial.run("hang_beating", timeout=0.5)
