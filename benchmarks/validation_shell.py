@@ -4,6 +4,7 @@ import os
 import shlex
 import signal
 import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +31,8 @@ class Completed:
     @property
     def shown(self) -> str:
         """The command as a reader would type it in the repository's root."""
-        words = ["python" if word == self.command[0] else word for word in self.command]
+        words = ["python" if word == sys.executable else word for word in self.command]
+        words[0] = Path(words[0]).name
         return f"PYTHONPATH={':'.join(PACKAGES)} {shlex.join(words)}"
 
 
