@@ -1,6 +1,7 @@
 """Where the reading of one body stands: its names, the guards it is under, and what it has found so far."""
 
 import ast
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -33,7 +34,7 @@ class Arguments:
         return self.positional[position] if 0 <= position < len(self.positional) else None
 
 
-class Frame:
+class Frame(ABC):
     """The state of one reading. What evaluates and walks is built on it."""
 
     def __init__(self, program: "Program", analysis: Analysis, function: Function | None, file: str) -> None:
@@ -56,6 +57,9 @@ class Frame:
         self.is_wanted = True
         """Whether anybody looks at what the next call gives back."""
         self.memo: dict[int, Value] = {}
+        self.own = ""
+        """What a method calls its object; empty in a function inside of it."""
+        self.returned: list[Value] = []
 
     @property
     def guards(self) -> tuple[int, ...]:
@@ -64,9 +68,9 @@ class Frame:
     def text(self, node: ast.AST) -> str:
         return words_of(node, self.lines)
 
+    @abstractmethod
     def evaluate(self, node: ast.expr) -> Value:
         """What `node` may be; its calls and sites are noted on the way."""
-        raise NotImplementedError
 
     @contextmanager
     def under(self, guard: Guard) -> Iterator[None]:
@@ -154,6 +158,10 @@ class Frame:
             return
         self.analysis.stores.append(Store(name, self.guards))
 
+    def gives(self, value: Value) -> None:
+        """The function gives `value` back."""
+        self.returned.append(value)
+
     def unknown_call(self, node: ast.expr, line: int) -> None:
         if not self.muted:
             self.analysis.unknown.append((self.text(node), line))
@@ -173,3 +181,16 @@ class Frame:
         if name in self.names:
             return self.names[name]
         return self.program.global_value(self.file, name)
+
+    def own_name(self) -> str:
+        """What the object is called in this method: `self`."""
+        if self.own:
+            return self.own
+        closure = self.analysis.context.closure
+        while closure >= 0:
+            outer = self.program.analyses[closure]
+            number = outer.context.number
+            if number >= 0 and self.index.functions[number].owner >= 0:
+                return "self"
+            closure = outer.context.closure
+        return ""

@@ -179,10 +179,10 @@ class LibraryCalls(TensorCalls):
             self.downloads(node, guess, "Tensor.tolist", line=line)
             return Group("list", NUMBER)
         if name in ("masked_select", "is_nonzero", "nonzero") and not is_object:
-            self._waits(node, f"Tensor.{name}", name, guess, arguments, line, skips=0)
+            self.waits(node, f"Tensor.{name}", name, guess, arguments, line, skips=0)
             return Tensor()
         if name == "to" and count and not is_object:
-            target, _ = self._target(node, name, arguments)
+            target, _ = self.target(node, name, arguments)
             if target == "host":
                 self.downloads(
                     node,
