@@ -2,8 +2,8 @@
 
 import ast
 
+from imp_graphcheck.source.python.arguments import Arguments
 from imp_graphcheck.source.python.containers import Containers
-from imp_graphcheck.source.python.frame import Arguments
 from imp_graphcheck.source.python.guards import KEYED
 from imp_graphcheck.source.python.operators import Operators
 from imp_graphcheck.source.python.subscripts import Subscripts
@@ -101,7 +101,7 @@ class Assignments(Containers, Operators, Subscripts):
                 element = value if isinstance(each.element, Unknown) else join(each.element, value)
                 self.replace(target.value, Group(each.kind, element))
             elif isinstance(each, Object):
-                method = self.program.method(each, "__setitem__")
+                method = self.program.methods.of(each, "__setitem__")
                 if isinstance(method, Func):
                     self.call_function(target, method, Arguments([index, value]), target.lineno)
 
@@ -178,7 +178,7 @@ class Assignments(Containers, Operators, Subscripts):
 
     def annotated(self, node: ast.AnnAssign) -> None:
         """`target: annotation = value`, or without a value."""
-        said = self.program.annotation(node.annotation, self.file)
+        said = self.program.globals.annotation(node.annotation, self.file)
         if node.value is None:
             if self.function is None and isinstance(node.target, ast.Name):
                 self.names.setdefault(node.target.id, said)

@@ -4,7 +4,7 @@ import ast
 from collections.abc import Callable
 
 from imp_graphcheck.source.python import torch_names as names
-from imp_graphcheck.source.python.frame import Arguments
+from imp_graphcheck.source.python.arguments import Arguments
 from imp_graphcheck.source.python.function_calls import FunctionCalls
 from imp_graphcheck.source.python.guards import OTHER_PLATFORM, THIS_PLATFORM
 from imp_graphcheck.source.python.syntax import dotted
@@ -69,7 +69,7 @@ class Attributes(FunctionCalls):
             case ClassRef():
                 return self._of_class(of, name)
             case Super():
-                value = self.program.after(of, name)
+                value = self.program.methods.after(of, name)
                 return value if not isinstance(value, Unknown) else Method(of, name)
             case ModuleRef() | External():
                 return self._of_module(of, name)
@@ -168,7 +168,7 @@ class Attributes(FunctionCalls):
                 "float64",
             ):
                 return Host("dtype")
-        return self.program.in_module(of, name, self.file)
+        return self.program.globals.inside(of, name, self.file)
 
 
 ATTRIBUTES: dict[type[ast.expr], Callable[..., Value]] = {

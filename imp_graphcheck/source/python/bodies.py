@@ -40,7 +40,7 @@ class Body(Branches, Parameters):
         with self.silently():
             for each in node.body:
                 if isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name):
-                    said = self.program.annotation(each.annotation, self.file)
+                    said = self.program.globals.annotation(each.annotation, self.file)
                     if not isinstance(said, Unknown):
                         self.analysis.attributes[each.target.id] = said
                     value = self.evaluate(each.value) if each.value is not None else NONE
@@ -143,7 +143,7 @@ class Body(Branches, Parameters):
                 name = alias.asname or alias.name
                 module = self.index.absolute(node.module or "", node.level, self.file)
                 found = self.index.find_in(module, alias.name, self.file)
-            values = [self.program.meaning(each, alias.name) for each in found]
+            values = [self.program.globals.meaning(each, alias.name) for each in found]
             self.names[name] = join(*values) if values else UNKNOWN
 
     def _raise(self, node: ast.Raise) -> None:

@@ -5,8 +5,8 @@ from abc import abstractmethod
 from collections.abc import Sequence
 
 from imp_graphcheck.source.python.analysis import Guard
+from imp_graphcheck.source.python.arguments import Arguments
 from imp_graphcheck.source.python.expressions import Expressions
-from imp_graphcheck.source.python.frame import Arguments
 from imp_graphcheck.source.python.syntax import dotted
 from imp_graphcheck.source.python.values import (
     UNKNOWN,
@@ -125,7 +125,7 @@ class Branches(Expressions):
                     self.memory_here = self.memory_of_device(each)
                 if isinstance(each, Object):
                     for name in ("__enter__", "__exit__", "__aenter__", "__aexit__"):
-                        method = self.program.method(each, name)
+                        method = self.program.methods.of(each, name)
                         if isinstance(method, Func):
                             entered = self.call_function(
                                 item.context_expr,

@@ -3,8 +3,8 @@
 import ast
 import re
 
+from imp_graphcheck.source.python.arguments import Arguments
 from imp_graphcheck.source.python.attributes import Attributes
-from imp_graphcheck.source.python.frame import Arguments
 from imp_graphcheck.source.python.syntax import constant, dotted
 from imp_graphcheck.source.python.values import (
     NONE,

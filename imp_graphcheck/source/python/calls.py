@@ -2,7 +2,7 @@
 
 import ast
 
-from imp_graphcheck.source.python.frame import Arguments
+from imp_graphcheck.source.python.arguments import Arguments
 from imp_graphcheck.source.python.guards import OTHER_PLATFORM, THIS_PLATFORM
 from imp_graphcheck.source.python.method_calls import MethodCalls
 from imp_graphcheck.source.python.syntax import dotted, line_of_call, name_of_call
@@ -118,11 +118,11 @@ class Calls(MethodCalls):
         self, node: ast.Call, of: Object, arguments: Arguments, line: int, is_certain: bool, why: str
     ) -> Value:
         targets: list[Value] = []
-        own = self.program.method(of, "__call__")
+        own = self.program.methods.of(of, "__call__")
         if not isinstance(own, Unknown):
             targets.append(own)
         if isinstance(own, Unknown) or self.index.is_module(of.cls):
-            forward = self.program.method(of, "forward")
+            forward = self.program.methods.of(of, "forward")
             may_be_module = self.index.is_module(of.cls) or any(self.index.external_bases(of.cls))
             if not isinstance(forward, Unknown) and may_be_module:
                 targets.append(forward)

@@ -2,7 +2,8 @@
 
 import ast
 
-from imp_graphcheck.source.python.frame import Arguments, Frame
+from imp_graphcheck.source.python.arguments import Arguments
+from imp_graphcheck.source.python.frame import Frame
 from imp_graphcheck.source.python.guards import KEYED
 from imp_graphcheck.source.python.syntax import dotted
 from imp_graphcheck.source.python.values import (

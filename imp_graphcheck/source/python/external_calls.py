@@ -2,8 +2,8 @@
 
 import ast
 
+from imp_graphcheck.source.python.arguments import Arguments
 from imp_graphcheck.source.python.builtin_calls import BuiltinCalls
-from imp_graphcheck.source.python.frame import Arguments
 from imp_graphcheck.source.python.guards import OTHER_PLATFORM, THIS_PLATFORM
 from imp_graphcheck.source.python.values import (
     NUMBER,
@@ -55,7 +55,7 @@ class ExternalCalls(BuiltinCalls):
         if path in ("threading.Thread", "threading.Timer"):
             return self.thread(node, arguments, line)
         if path in ("typing.cast", "typing_extensions.cast"):
-            said = self.program.annotation(node.args[0], self.file) if node.args else UNKNOWN
+            said = self.program.globals.annotation(node.args[0], self.file) if node.args else UNKNOWN
             return said if not isinstance(said, Unknown) else arguments.get(1) or UNKNOWN
         if path in ("copy.copy", "copy.deepcopy", "dataclasses.replace", "weakref.ref", "weakref.proxy"):
             return arguments.get(0) or UNKNOWN

@@ -4,34 +4,19 @@ import ast
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from imp_graphcheck.apis import ApiCall, InCapture
 from imp_graphcheck.record.audit import CallClass, HostMemory
 from imp_graphcheck.source.guard_class import GuardClass
 from imp_graphcheck.source.python.analysis import Analysis, Edge, Guard, GuardKind, RawSite, Store
+from imp_graphcheck.source.python.arguments import Arguments
 from imp_graphcheck.source.python.facts import Function
 from imp_graphcheck.source.python.syntax import words_of
 from imp_graphcheck.source.python.values import UNKNOWN, Func, Value
 
 if TYPE_CHECKING:
     from imp_graphcheck.source.python.program import Program
-
-
-@dataclass(slots=True)
-class Arguments:
-    """What a call is given. `is_open`: a `*` or `**` hides some."""
-
-    positional: list[Value] = field(default_factory=list)
-    named: dict[str, Value] = field(default_factory=dict)
-    is_open: bool = False
-
-    def get(self, position: int, name: str = "") -> Value | None:
-        """The argument at `position`, or by `name`."""
-        if name and name in self.named:
-            return self.named[name]
-        return self.positional[position] if 0 <= position < len(self.positional) else None
 
 
 class Frame(ABC):
@@ -180,7 +165,7 @@ class Frame(ABC):
             closure = outer.context.closure
         if name in self.names:
             return self.names[name]
-        return self.program.global_value(self.file, name)
+        return self.program.globals.value(self.file, name)
 
     def own_name(self) -> str:
         """What the object is called in this method: `self`."""

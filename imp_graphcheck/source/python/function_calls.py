@@ -4,7 +4,7 @@ import ast
 import re
 
 from imp_graphcheck.source.python import torch_names as names
-from imp_graphcheck.source.python.frame import Arguments
+from imp_graphcheck.source.python.arguments import Arguments
 from imp_graphcheck.source.python.guards import CAPTURING, OTHER_PLATFORM, THIS_PLATFORM, Guards
 from imp_graphcheck.source.python.torch_calls import TorchCalls
 from imp_graphcheck.source.python.torch_names import words

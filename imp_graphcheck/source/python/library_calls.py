@@ -6,8 +6,8 @@ import re
 from imp_graphcheck.apis import find_call
 from imp_graphcheck.record.audit import CallClass
 from imp_graphcheck.source.python import torch_names as names
+from imp_graphcheck.source.python.arguments import Arguments
 from imp_graphcheck.source.python.copies import memory_by_name
-from imp_graphcheck.source.python.frame import Arguments
 from imp_graphcheck.source.python.syntax import line_of_call
 from imp_graphcheck.source.python.tensor_calls import TensorCalls
 from imp_graphcheck.source.python.values import (

@@ -2,9 +2,9 @@
 
 import ast
 
+from imp_graphcheck.source.python.arguments import Arguments
 from imp_graphcheck.source.python.containers import Containers
 from imp_graphcheck.source.python.external_calls import ExternalCalls
-from imp_graphcheck.source.python.frame import Arguments
 from imp_graphcheck.source.python.guards import OTHER_PLATFORM, THIS_PLATFORM
 from imp_graphcheck.source.python.syntax import constant, dotted
 from imp_graphcheck.source.python.torch_names import words

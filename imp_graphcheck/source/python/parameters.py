@@ -63,7 +63,7 @@ class Parameters(Copies):
             }
         for argument in (*arguments, *node.args.kwonlyargs):
             name = argument.arg
-            said = self.program.annotation(argument.annotation, self.file)
+            said = self.program.globals.annotation(argument.annotation, self.file)
             self.names[name] = self.named(
                 name, self._parameter(name, said, given.get(name), name in likely, defaults.get(name))
             )

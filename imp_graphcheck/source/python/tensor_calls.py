@@ -4,8 +4,8 @@ import ast
 import re
 
 from imp_graphcheck.source.python import torch_names as names
+from imp_graphcheck.source.python.arguments import Arguments
 from imp_graphcheck.source.python.copies import IN_HOST_MEMORY, NOT_KNOWN, Copies
-from imp_graphcheck.source.python.frame import Arguments
 from imp_graphcheck.source.python.syntax import line_of_call
 from imp_graphcheck.source.python.values import (
     ARRAY,

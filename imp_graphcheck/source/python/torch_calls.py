@@ -4,8 +4,8 @@ import ast
 import re
 
 from imp_graphcheck.source.python import torch_names as names
+from imp_graphcheck.source.python.arguments import Arguments
 from imp_graphcheck.source.python.copies import IN_HOST_MEMORY
-from imp_graphcheck.source.python.frame import Arguments
 from imp_graphcheck.source.python.library_calls import LibraryCalls
 from imp_graphcheck.source.python.syntax import line_of_call
 from imp_graphcheck.source.python.values import (
@@ -386,7 +386,7 @@ class TorchCalls(LibraryCalls):
         last = operator.rpartition(".")[2]
         known = self.index.registered.get(operator) or self.index.registered.get(last)
         if known is not None:
-            function = self.program.global_value(*known)
+            function = self.program.globals.value(*known)
             if isinstance(function, Func):
                 return self.edge(function, arguments, line_of_call(node))
         return Tensor(together(*given) if given else None)
