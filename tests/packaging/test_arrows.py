@@ -33,6 +33,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "imp_graphcheck.source.python",
         "imp_graphcheck.source.source_audit",
         "imp_graphcheck.source.guard_class",
+        "imp_graphcheck.source.conditions",
         "imp_graphcheck.apis",
         "imp_graphcheck.record",
         "imp_graphcheck.errors",

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from imp_graphcheck.source.cpp.facts import Call
 
+MOST_CANDIDATES = 12
+"""Where a name may mean more functions than these, it says nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Edge:

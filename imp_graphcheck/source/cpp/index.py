@@ -174,9 +174,7 @@ class Index:
         """Classes that `path` may mean for code in the scope `near`; the nearest ones."""
         if not path:
             return []
-        found = [
-            each for each in self.classes.get(path[-1], ()) if _ends_with((*each.scope, each.name), path)
-        ]
+        found = [each for each in self.classes.get(path[-1], ()) if ends_with((*each.scope, each.name), path)]
         if len(found) < 2:
             return found
         shared = [_shared((*each.scope,), near) for each in found]
@@ -233,7 +231,7 @@ class Index:
         return [
             number
             for number in numbers
-            if _ends_with(wanted, self.functions[number].scope) and self.functions[number].scope not in owned
+            if ends_with(wanted, self.functions[number].scope) and self.functions[number].scope not in owned
         ]
 
     def own_class(self, function: Function) -> list[Class]:
@@ -402,7 +400,8 @@ def is_test(path: str) -> bool:
     return any(part in _TESTS for part in path.lower().replace("\\", "/").split("/")[:-1])
 
 
-def _ends_with(path: tuple[str, ...], end: tuple[str, ...]) -> bool:
+def ends_with(path: tuple[str, ...], end: tuple[str, ...]) -> bool:
+    """Whether the last names of `path` are `end`."""
     return len(end) <= len(path) and path[len(path) - len(end) :] == end
 
 

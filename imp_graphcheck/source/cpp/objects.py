@@ -7,6 +7,7 @@ from dataclasses import replace
 from imp_graphcheck.source.cpp.edges import Edge
 from imp_graphcheck.source.cpp.facts import Call, Class, Expr, Function
 from imp_graphcheck.source.cpp.index import Index
+from imp_graphcheck.source.cpp.overloads import Overloads
 from imp_graphcheck.source.cpp.types import TypeName, parse_type
 
 _SHARED = frozenset({"shared_ptr", "intrusive_ptr", "Ref"})
@@ -16,16 +17,15 @@ _HOLDERS = (
 _DEEPEST = 3
 _SHARED_WHY = "it ends when its last owner does"
 
-Overloads = Callable[[list[int], Call, Function], list[int]]
 Called = Callable[[Call, Function], Iterator[Edge]]
 
 
 class Objects:
-    """`by_types` chooses among constructors, `called` follows a plain call."""
+    """`overloads` chooses among constructors, `called` follows a plain call."""
 
-    def __init__(self, index: Index, by_types: Overloads, called: Called) -> None:
+    def __init__(self, index: Index, overloads: Overloads, called: Called) -> None:
         self._index = index
-        self._by_types = by_types
+        self._overloads = overloads
         self._called = called
         self._depth = 0
 
@@ -94,7 +94,7 @@ class Objects:
                 if self._index.takes(self._index.functions[number], call.arity)
             ] or constructors
             if len(fitting) > 1:
-                fitting = self._by_types(fitting, call, function)
+                fitting = self._overloads.by_types(fitting, call, function)
             certain = len(fitting) == 1
             for number in fitting:
                 why = "" if certain else f"{each.name} has several constructors"

@@ -1,16 +1,16 @@
 """The sites of a tree, each with what is known of it: reached or not, how, under which conditions, and its fate."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
 from imp_graphcheck.apis import judge
-from imp_graphcheck.record.audit import AuditSite, CallClass, Fate, Reach, Step
+from imp_graphcheck.record.audit import AuditSite, CallClass, Step
+from imp_graphcheck.source.conditions import fate_under, reach_of, words_of
 from imp_graphcheck.source.cpp.facts import Call, Function
 from imp_graphcheck.source.cpp.index import Index
-from imp_graphcheck.source.cpp.reach import Condition, Reached, Walk, Way
+from imp_graphcheck.source.cpp.reach import Reached, Walk
 from imp_graphcheck.source.cpp.resolve import Resolver
 from imp_graphcheck.source.cpp.sites import DIRECTIONS, Finder, Found
-from imp_graphcheck.source.guard_class import HARMLESS
 
 
 class Report:
@@ -62,8 +62,10 @@ class Report:
         conditions = [*(way.conditions if way is not None else ()), *own]
         judged = judge(found.api, found.kind, host=found.host)
         fate, reason, notes = judged.fate, judged.reason, [found.note] if found.note else []
-        reachable = self._reach(way, conditions, notes)
-        fate, reason = self._with_conditions(fate, reason, conditions, notes)
+        reachable = reach_of(way, conditions, notes)
+        fate, reason = fate_under(
+            conditions, fate, reason, notes, early=self._early.ways.get, early_root=self._early_root
+        )
         if reachable == "no":
             fate, reason = "harmless", "the entry does not lead here"
         return AuditSite(
@@ -77,52 +79,13 @@ class Report:
             code=judged.code if fate != "harmless" else None,
             reason=reason,
             remedy=judged.remedy if fate != "harmless" else "",
-            guard=_words([*reversed(own), *reversed(way.conditions if way is not None else ())]),
+            guard=words_of([*reversed(own), *reversed(way.conditions if way is not None else ())]),
             modes=judged.modes,
             chain=tuple(self._chain(number)),
             host=found.host,
             origins=("source",),
             notes=tuple(notes),
         )
-
-    def _reach(self, way: Way | None, conditions: Sequence[Condition], notes: list[str]) -> Reach:
-        kinds = {each.kind for each in conditions}
-        if way is None or "dead" in kinds or "other platform" in kinds:
-            return "no"
-        if not way.is_certain:
-            if way.why:
-                notes.append(way.why)
-            return "maybe"
-        return "maybe" if kinds & {"environment", "debug", "error", "not capturing"} else "yes"
-
-    def _with_conditions(
-        self, fate: Fate, reason: str, conditions: Sequence[Condition], notes: list[str]
-    ) -> tuple[Fate, str]:
-        for each in conditions:
-            words = HARMLESS.get(each.kind)
-            if words is not None:
-                return "harmless", f"{words}: {each.guard}"
-        for each in conditions:
-            if each.kind in ("first call", "growth"):
-                early = self._early.ways.get(each.function)
-                is_known = early is not None and early.is_certain
-                if early is not None and is_known and not early.branches and each.kind == "first call":
-                    return (
-                        "harmless",
-                        f"the first call only, and {self._early_root(each.function)} makes it before",
-                    )
-                when = (
-                    "the first call only"
-                    if each.kind == "first call"
-                    else "only for what it has not seen before"
-                )
-                before = (
-                    f"{self._early_root(each.function)} may have made it before"
-                    if is_known
-                    else "nothing makes it before"
-                )
-                notes.append(f"{when}: {each.guard}; {before}")
-        return fate, reason
 
     def _early_root(self, number: int) -> str:
         while (way := self._early.ways[number]).caller is not None:
@@ -154,9 +117,3 @@ def _argument(call: Call, position: int | None) -> str:
 
 def _direction(words: str) -> CallClass | None:
     return next((kind for end, kind in DIRECTIONS.items() if words.endswith(end)), None)
-
-
-def _words(conditions: Sequence[Condition]) -> str:
-    """The conditions in the words of the source, nearest first, each once. Checks that only leave early say little."""
-    telling = [each for each in conditions if each.kind != "other" or each.guard.kind != "return"]
-    return " && ".join(dict.fromkeys(str(each.guard) for each in telling))

@@ -3,8 +3,8 @@
 import ast
 import re
 
-from imp_graphcheck.source.python.calls import Calls
-from imp_graphcheck.source.python.frame import Arguments
+from imp_graphcheck.source.python.arguments import Arguments
+from imp_graphcheck.source.python.attributes import Attributes
 from imp_graphcheck.source.python.syntax import constant, dotted
 from imp_graphcheck.source.python.values import (
     NONE,
@@ -33,10 +33,11 @@ from imp_graphcheck.source.python.values import (
 _MOST_METHODS = 12
 
 
-class BuiltinCalls(Calls):
+class BuiltinCalls(Attributes):
     """Calls of builtin functions and classes."""
 
     def builtin(self, node: ast.Call, name: str, arguments: Arguments, line: int) -> Value:
+        """A function or class that is always there."""
         first = arguments.get(0) or UNKNOWN
         match name:
             case "float" | "int" | "bool" | "complex":
@@ -87,7 +88,7 @@ class BuiltinCalls(Calls):
                     if not worst.is_host:
                         self.reads(node, worst, f"{name}(Tensor)", line=line)
                     return tensors[0]
-                self._hands_over(node, arguments, name, line)
+                self.hands_over(node, arguments, name, line)
                 return NUMBER if is_host_value(join(*given)) else UNKNOWN
             case "any" | "all":
                 inside = as_tensor(element_of(first))
@@ -95,7 +96,7 @@ class BuiltinCalls(Calls):
                     self.reads(node, inside, f"{name}(Tensor)", line=line)
                 return NUMBER
             case "list" | "tuple" | "set" | "frozenset" | "sorted" | "reversed" | "iter":
-                self._hands_over(node, arguments, name, line)
+                self.hands_over(node, arguments, name, line)
                 kind: GroupKind = "tuple" if name == "tuple" else "set" if "set" in name else "list"
                 items = first.items if isinstance(first, Group) and name in ("list", "tuple") else None
                 return Group(kind, element_of(first), items)
@@ -125,7 +126,7 @@ class BuiltinCalls(Calls):
         function = arguments.get(0) or UNKNOWN
         elements = [element_of(each) for each in arguments.positional[1:]]
         if name == "filter":
-            self._hands_over(node, arguments, name, line)
+            self.hands_over(node, arguments, name, line)
             return Group("list", elements[0] if elements else UNKNOWN)
         found = []
         several = options_of(function)

@@ -12,6 +12,7 @@ from imp_graphcheck.source.python.values import (
     Const,
     Device,
     Memory,
+    Options,
     Tensor,
     Value,
     as_tensor,
@@ -44,7 +45,7 @@ class Copies(Frame):
     def memory_of_device(self, value: Value | None, node: ast.expr | None = None) -> Memory | None:
         """Where a tensor made for the device `value` lives; the device where nobody says the host."""
         if value is None or value == NONE:
-            return self._memory_by_default()
+            return self.memory_by_default()
         found: set[Memory | None] = set()
         for each in options_of(value):
             match each:
@@ -62,7 +63,16 @@ class Copies(Frame):
             return "host" if _NOT_ON_DEVICE.search(words.rpartition(".")[2].lower()) else "device"
         return memory
 
-    def _memory_by_default(self) -> Memory | None:
+    def named(self, name: str, value: Value) -> Value:
+        """`value` with what its name says of where it lives."""
+        if isinstance(value, Tensor) and value.memory is None:
+            memory = memory_by_name(name)
+            if memory is not None:
+                return Tensor(memory, value.is_bool, value.rank, value.is_sure)
+        return value
+
+    def memory_by_default(self) -> Memory | None:
+        """Where a tensor is made that is given no device; None where nobody can tell."""
         if self.memory_here is not None:
             return "host" if self.memory_here == "host" else "device"
         if self.function is not None and self.function.owner >= 0 and self.function.name == "__init__":
@@ -169,3 +179,19 @@ class Copies(Frame):
         tensor = as_tensor(value)
         if tensor is not None and tensor.is_sure and not tensor.is_host:
             self.reads(node, tensor, name)
+
+    def asked(self, node: ast.expr, value: Value) -> None:
+        """`value` is asked whether it is true."""
+        tensor = as_tensor(value)
+        if tensor is None or tensor.is_host:
+            return
+        if not tensor.is_sure and not isinstance(node, (ast.Compare, ast.Call, ast.UnaryOp)):
+            return
+        if (
+            isinstance(value, Options)
+            and NONE in value.options
+            and isinstance(node, (ast.Name, ast.Attribute))
+            and not tensor.is_sure
+        ):
+            return
+        self.reads(node, tensor, "Tensor.__bool__", note="" if tensor.is_sure else NOT_KNOWN)

@@ -1,15 +1,16 @@
 """Where the reading of one body stands: its names, the guards it is under, and what it has found so far."""
 
 import ast
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from imp_graphcheck.apis import ApiCall, InCapture
 from imp_graphcheck.record.audit import CallClass, HostMemory
 from imp_graphcheck.source.guard_class import GuardClass
 from imp_graphcheck.source.python.analysis import Analysis, Edge, Guard, GuardKind, RawSite, Store
+from imp_graphcheck.source.python.arguments import Arguments
 from imp_graphcheck.source.python.facts import Function
 from imp_graphcheck.source.python.syntax import words_of
 from imp_graphcheck.source.python.values import UNKNOWN, Func, Value
@@ -18,22 +19,7 @@ if TYPE_CHECKING:
     from imp_graphcheck.source.python.program import Program
 
 
-@dataclass(slots=True)
-class Arguments:
-    """What a call is given. `is_open`: a `*` or `**` hides some."""
-
-    positional: list[Value] = field(default_factory=list)
-    named: dict[str, Value] = field(default_factory=dict)
-    is_open: bool = False
-
-    def get(self, position: int, name: str = "") -> Value | None:
-        """The argument at `position`, or by `name`."""
-        if name and name in self.named:
-            return self.named[name]
-        return self.positional[position] if 0 <= position < len(self.positional) else None
-
-
-class Frame:
+class Frame(ABC):
     """The state of one reading. What evaluates and walks is built on it."""
 
     def __init__(self, program: "Program", analysis: Analysis, function: Function | None, file: str) -> None:
@@ -56,6 +42,9 @@ class Frame:
         self.is_wanted = True
         """Whether anybody looks at what the next call gives back."""
         self.memo: dict[int, Value] = {}
+        self.own = ""
+        """What a method calls its object; empty in a function inside of it."""
+        self.returned: list[Value] = []
 
     @property
     def guards(self) -> tuple[int, ...]:
@@ -64,9 +53,9 @@ class Frame:
     def text(self, node: ast.AST) -> str:
         return words_of(node, self.lines)
 
+    @abstractmethod
     def evaluate(self, node: ast.expr) -> Value:
         """What `node` may be; its calls and sites are noted on the way."""
-        raise NotImplementedError
 
     @contextmanager
     def under(self, guard: Guard) -> Iterator[None]:
@@ -154,6 +143,10 @@ class Frame:
             return
         self.analysis.stores.append(Store(name, self.guards))
 
+    def gives(self, value: Value) -> None:
+        """The function gives `value` back."""
+        self.returned.append(value)
+
     def unknown_call(self, node: ast.expr, line: int) -> None:
         if not self.muted:
             self.analysis.unknown.append((self.text(node), line))
@@ -172,4 +165,17 @@ class Frame:
             closure = outer.context.closure
         if name in self.names:
             return self.names[name]
-        return self.program.global_value(self.file, name)
+        return self.program.globals.value(self.file, name)
+
+    def own_name(self) -> str:
+        """What the object is called in this method: `self`."""
+        if self.own:
+            return self.own
+        closure = self.analysis.context.closure
+        while closure >= 0:
+            outer = self.program.analyses[closure]
+            number = outer.context.number
+            if number >= 0 and self.index.functions[number].owner >= 0:
+                return "self"
+            closure = outer.context.closure
+        return ""

@@ -6,8 +6,8 @@ import re
 from imp_graphcheck.apis import find_call
 from imp_graphcheck.record.audit import CallClass
 from imp_graphcheck.source.python import torch_names as names
+from imp_graphcheck.source.python.arguments import Arguments
 from imp_graphcheck.source.python.copies import memory_by_name
-from imp_graphcheck.source.python.frame import Arguments
 from imp_graphcheck.source.python.syntax import line_of_call
 from imp_graphcheck.source.python.tensor_calls import TensorCalls
 from imp_graphcheck.source.python.values import (
@@ -179,10 +179,10 @@ class LibraryCalls(TensorCalls):
             self.downloads(node, guess, "Tensor.tolist", line=line)
             return Group("list", NUMBER)
         if name in ("masked_select", "is_nonzero", "nonzero") and not is_object:
-            self._waits(node, f"Tensor.{name}", name, guess, arguments, line, skips=0)
+            self.waits(node, f"Tensor.{name}", name, guess, arguments, line, skips=0)
             return Tensor()
         if name == "to" and count and not is_object:
-            target, _ = self._target(node, name, arguments)
+            target, _ = self.target(node, name, arguments)
             if target == "host":
                 self.downloads(
                     node,

@@ -1,14 +1,14 @@
 """The sites of a tree, each with what is known of it: reached or not, how, under which conditions, and its fate."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from imp_graphcheck.apis import ApiCall, find_call, judge
-from imp_graphcheck.record.audit import FATES, AuditSite, CallClass, Fate, Reach, Step
-from imp_graphcheck.source.guard_class import HARMLESS
+from imp_graphcheck.record.audit import FATES, AuditSite, CallClass, Reach, Step
+from imp_graphcheck.source.conditions import fate_under, reach_of, words_of
 from imp_graphcheck.source.python.analysis import Analysis, Context, RawSite
 from imp_graphcheck.source.python.facts import Mention
 from imp_graphcheck.source.python.program import Program
-from imp_graphcheck.source.python.reach import Condition, Reached, Way, conditions_of
+from imp_graphcheck.source.python.reach import Reached, Way, conditions_of
 
 _REACH_ORDER: tuple[Reach, ...] = ("yes", "maybe", "no")
 _MENTIONED: dict[str, CallClass] = {
@@ -82,11 +82,13 @@ class Report:
         conditions = [*way.conditions, *own]
         judged = judge(raw.api, raw.kind, host=raw.host, caller=raw.caller)
         fate, reason, notes = judged.fate, judged.reason, [raw.note] if raw.note else []
-        reachable = self._reach(way, raw, conditions, notes)
+        reachable = reach_of(way, conditions, notes, is_sure=raw.is_sure)
         if raw.harmless:
             fate, reason = "harmless", raw.harmless
         else:
-            fate, reason = self._with_conditions(fate, reason, conditions, notes)
+            fate, reason = fate_under(
+                conditions, fate, reason, notes, early=self._early.way, early_root=self._early_root
+            )
         if reachable == "no":
             fate, reason = "harmless", "the entry does not lead here"
         return AuditSite(
@@ -100,7 +102,7 @@ class Report:
             code=judged.code if fate != "harmless" else None,
             reason=reason,
             remedy=judged.remedy if fate != "harmless" else "",
-            guard=_words([*reversed(own), *reversed(way.conditions)]),
+            guard=words_of([*reversed(own), *reversed(way.conditions)]),
             modes=judged.modes if fate == judged.fate else {},
             chain=tuple(self._chain(context)),
             host=raw.host,
@@ -108,46 +110,6 @@ class Report:
             notes=tuple(notes),
             text=raw.text,
         )
-
-    def _reach(self, way: Way, raw: RawSite, conditions: Sequence[Condition], notes: list[str]) -> Reach:
-        kinds = {each.kind for each in conditions}
-        if "dead" in kinds or "other platform" in kinds:
-            return "no"
-        if not way.is_certain:
-            if way.why:
-                notes.append(way.why)
-            return "maybe"
-        if not raw.is_sure:
-            return "maybe"
-        return "maybe" if kinds & {"environment", "debug", "error", "not capturing"} else "yes"
-
-    def _with_conditions(
-        self, fate: Fate, reason: str, conditions: Sequence[Condition], notes: list[str]
-    ) -> tuple[Fate, str]:
-        for each in conditions:
-            words = HARMLESS.get(each.kind)
-            if words is not None:
-                return "harmless", f"{words}: {each.guard}"
-        for each in conditions:
-            if each.kind not in ("first call", "growth"):
-                continue
-            early = self._early.way(each.function)
-            is_known = early is not None and early.is_certain
-            if early is not None and is_known and not early.branches and each.kind == "first call":
-                return (
-                    "harmless",
-                    f"the first call only, and {self._early_root(each.function)} makes it before",
-                )
-            when = (
-                "the first call only" if each.kind == "first call" else "only for what it has not seen before"
-            )
-            before = (
-                f"{self._early_root(each.function)} may have made it before"
-                if is_known
-                else "nothing makes it before"
-            )
-            notes.append(f"{when}: {each.guard}; {before}")
-        return fate, reason
 
     def _early_root(self, number: int) -> str:
         context = self._early.best[number]
@@ -186,9 +148,3 @@ def _kind_of(mention: Mention) -> CallClass | None:
         return known
     api: ApiCall | None = find_call(mention.api)
     return api.kind if api is not None else None
-
-
-def _words(conditions: Sequence[Condition]) -> str:
-    """The conditions in the words of the source, nearest first, each once. Checks that only leave early say little."""
-    telling = [each for each in conditions if each.kind != "other" or each.guard.kind != "return"]
-    return " && ".join(dict.fromkeys(str(each.guard) for each in telling))

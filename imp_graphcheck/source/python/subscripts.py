@@ -2,9 +2,9 @@
 
 import ast
 
-from imp_graphcheck.source.python.builtin_calls import BuiltinCalls
-from imp_graphcheck.source.python.calls import item_of
-from imp_graphcheck.source.python.frame import Arguments
+from imp_graphcheck.source.python.arguments import Arguments
+from imp_graphcheck.source.python.containers import item_of
+from imp_graphcheck.source.python.function_calls import FunctionCalls
 from imp_graphcheck.source.python.values import (
     NONE,
     NUMBER,
@@ -25,7 +25,7 @@ from imp_graphcheck.source.python.values import (
 )
 
 
-class Subscripts(BuiltinCalls):
+class Subscripts(FunctionCalls):
     """Evaluation of subscripts."""
 
     def subscript(self, node: ast.Subscript) -> Value:
@@ -76,7 +76,7 @@ class Subscripts(BuiltinCalls):
             case ExternalObject(path="torch.nn.Sequential"):
                 return join(*of.parts) if of.parts else UNKNOWN
             case Object():
-                method = self.program.method(of, "__getitem__")
+                method = self.program.methods.of(of, "__getitem__")
                 if isinstance(method, Func):
                     return self.call_function(node, method, Arguments([index]), node.lineno)
                 return UNKNOWN

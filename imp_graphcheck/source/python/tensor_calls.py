@@ -4,8 +4,8 @@ import ast
 import re
 
 from imp_graphcheck.source.python import torch_names as names
+from imp_graphcheck.source.python.arguments import Arguments
 from imp_graphcheck.source.python.copies import IN_HOST_MEMORY, NOT_KNOWN, Copies
-from imp_graphcheck.source.python.frame import Arguments
 from imp_graphcheck.source.python.syntax import line_of_call
 from imp_graphcheck.source.python.values import (
     ARRAY,
@@ -72,7 +72,7 @@ class TensorCalls(Copies):
                 return self._new(node, tensor, name, arguments, line)
         if name.startswith("_"):
             return UNKNOWN
-        self._waits(node, f"Tensor.{name}", name, tensor, arguments, line, skips=0)
+        self.waits(node, f"Tensor.{name}", name, tensor, arguments, line, skips=0)
         if name.startswith("is_") and name != "is_nonzero":
             return NUMBER
         if name in names.READING_METHODS:
@@ -93,7 +93,7 @@ class TensorCalls(Copies):
             tensor.is_sure,
         )
 
-    def _waits(
+    def waits(
         self,
         node: ast.Call,
         api: str,
@@ -169,7 +169,7 @@ class TensorCalls(Copies):
 
     def _moved(self, node: ast.Call, tensor: Tensor, name: str, arguments: Arguments, line: int) -> Value:
         """`.to(...)` and `.cuda()`."""
-        target, is_plain = self._target(node, name, arguments)
+        target, is_plain = self.target(node, name, arguments)
         if target is None:
             is_bool = tensor.is_bool if not node.args and not node.keywords else None
             words = " ".join(self.text(each) for each in node.args) if node.args else ""
@@ -196,7 +196,7 @@ class TensorCalls(Copies):
             )
         return Tensor("device", tensor.is_bool, tensor.rank)
 
-    def _target(self, node: ast.Call, name: str, arguments: Arguments) -> tuple[Memory | None, bool]:
+    def target(self, node: ast.Call, name: str, arguments: Arguments) -> tuple[Memory | None, bool]:
         """Where `.to()` leads; None where only the type changes. And whether the source says it in so many words."""
         if name == "cuda":
             return "device", True
@@ -263,7 +263,7 @@ class TensorCalls(Copies):
         )
         if name == "new_tensor" and memory != "host" and memory != "pinned":
             self.uploads(node, "Tensor.new_tensor", line=line, is_sure=tensor.is_sure)
-        return Tensor(memory, self._asks_bool(node), None, tensor.is_sure)
+        return Tensor(memory, self.asks_bool(node), None, tensor.is_sure)
 
     def _index_put(self, node: ast.Call, arguments: Arguments, line: int) -> None:
         indices = arguments.get(0, "indices")
@@ -279,7 +279,8 @@ class TensorCalls(Copies):
                 note="a mask is turned into indices",
             )
 
-    def _asks_bool(self, node: ast.Call) -> bool | None:
+    def asks_bool(self, node: ast.Call) -> bool | None:
+        """Whether the `dtype` of a call is bool; None where nobody can tell."""
         dtype = self.named_argument(node, "dtype")
         if dtype is None:
             return False

@@ -4,8 +4,8 @@ import ast
 import re
 
 from imp_graphcheck.source.python import torch_names as names
+from imp_graphcheck.source.python.arguments import Arguments
 from imp_graphcheck.source.python.copies import IN_HOST_MEMORY
-from imp_graphcheck.source.python.frame import Arguments
 from imp_graphcheck.source.python.library_calls import LibraryCalls
 from imp_graphcheck.source.python.syntax import line_of_call
 from imp_graphcheck.source.python.values import (
@@ -40,7 +40,7 @@ class TorchCalls(LibraryCalls):
         """A function of torch, by its dotted name."""
         line = line_of_call(node)
         head, _, name = path.rpartition(".")
-        given = self._given_tensors(arguments)
+        given = self.given_tensors(arguments)
         if path.startswith("torch.distributed."):
             return self._distributed(node, path, name, line)
         if path in names.SYNCS:
@@ -140,7 +140,8 @@ class TorchCalls(LibraryCalls):
             return self._operator(node, path, arguments, given)
         return self._operated(node, path, name, arguments, given, line)
 
-    def _given_tensors(self, arguments: Arguments) -> list[Tensor]:
+    def given_tensors(self, arguments: Arguments) -> list[Tensor]:
+        """The tensors among the arguments, and in containers among them."""
         found = []
         for value in (*arguments.positional, *arguments.named.values()):
             tensor = as_tensor(value)
@@ -192,7 +193,7 @@ class TorchCalls(LibraryCalls):
                     note="without num_classes the host reads the largest one",
                 )
         else:
-            self._waits(node, path, name, first, arguments, line, skips=1)
+            self.waits(node, path, name, first, arguments, line, skips=1)
         if name in names.READING_METHODS:
             return NUMBER
         memory = together(*given) if given else None
@@ -214,7 +215,7 @@ class TorchCalls(LibraryCalls):
         if name in names.LIKE:
             return Tensor(
                 memory,
-                self._asks_bool(node)
+                self.asks_bool(node)
                 if self.named_argument(node, "dtype") is not None
                 else (given[0].is_bool if given else None),
             )
@@ -237,7 +238,7 @@ class TorchCalls(LibraryCalls):
         memory = (
             self.memory_of_device(device, device_node)
             if device_node is not None
-            else self._memory_by_default()
+            else self.memory_by_default()
         )
         if arguments.is_open and device_node is None:
             memory = None
@@ -250,7 +251,7 @@ class TorchCalls(LibraryCalls):
             value = self.memo.get(id(each), UNKNOWN)
             if isinstance(value, Tensor) and value.is_sure and not value.is_host:
                 self.reads(each, value, "Tensor.__index__")
-        return Tensor(memory, self._asks_bool(node), _rank(node, name))
+        return Tensor(memory, self.asks_bool(node), _rank(node, name))
 
     def _from_data(self, node: ast.Call, path: str, name: str, arguments: Arguments, line: int) -> Value:
         """`torch.tensor` and `torch.as_tensor`."""
@@ -259,7 +260,7 @@ class TorchCalls(LibraryCalls):
         data = arguments.get(0, "data") or UNKNOWN
         source = as_tensor(data)
         if device_node is None or device == NONE:
-            memory = self._memory_by_default()
+            memory = self.memory_by_default()
             if source is not None and source.is_sure:
                 memory = source.memory
         else:
@@ -288,7 +289,7 @@ class TorchCalls(LibraryCalls):
             memory = "pinned"
         rank = 0 if isinstance(data, Const) or data == NUMBER else None
         return Tensor(
-            memory, self._asks_bool(node) if self.named_argument(node, "dtype") is not None else None, rank
+            memory, self.asks_bool(node) if self.named_argument(node, "dtype") is not None else None, rank
         )
 
     def _compiled(self, node: ast.Call, arguments: Arguments) -> Value:
@@ -385,7 +386,7 @@ class TorchCalls(LibraryCalls):
         last = operator.rpartition(".")[2]
         known = self.index.registered.get(operator) or self.index.registered.get(last)
         if known is not None:
-            function = self.program.global_value(*known)
+            function = self.program.globals.value(*known)
             if isinstance(function, Func):
                 return self.edge(function, arguments, line_of_call(node))
         return Tensor(together(*given) if given else None)

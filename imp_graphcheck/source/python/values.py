@@ -47,6 +47,10 @@ class Const:
     why: Literal["", "environment", "other platform", "not capturing"] = ""
 
 
+PLAIN = (str, int, bool, type(None))
+"""Types of which a constant, or a key of a dictionary, is kept as it is."""
+
+
 @dataclass(frozen=True, slots=True)
 class Device:
     """A torch.device, or whatever stands for one."""
