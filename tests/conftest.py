@@ -1,6 +1,5 @@
 """Runs the stages in this process, on the software GPU, and hands back the record."""
 
-import gc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,13 +12,14 @@ from imp_graphcheck.capture.settings import CaptureSettings
 from imp_graphcheck.capture.stages import Experiments, run_stages
 from imp_graphcheck.child.events import Event
 from imp_graphcheck.device import Device, open_device
-from imp_graphcheck.device.sim import current_gpu, reset
+from imp_graphcheck.device.sim import current_gpu
 from imp_graphcheck.probes.lockstep_stage import locksteps
 from imp_graphcheck.probes.series import run_probes
 from imp_graphcheck.record.run import Run
 from imp_graphcheck.record.store import load_run
 from imp_graphcheck.target import Program, resolve
 from imp_graphcheck.target.engine import Workload
+from tests.fresh_gpu import fresh_gpu
 
 # The models here are tiny and the tests run side by side: threads inside torch would only fight over the cores.
 torch.set_num_threads(1)
@@ -45,16 +45,14 @@ def _no_dead_gpu_left_behind() -> Iterator[None]:
     """A sticky error ends with the test that caused it: whichever test shares its process next has a GPU that works."""
     yield
     if current_gpu().fault is not None:
-        gc.collect()
-        reset()
+        fresh_gpu()
 
 
 @pytest.fixture
 def device() -> Device:
     """The software GPU, fresh: an error of an earlier test is not its own."""
     found = open_device("sim")
-    gc.collect()
-    reset()
+    fresh_gpu()
     return found
 
 
@@ -76,8 +74,7 @@ def check(tmp_path: Path, events: list[Event], device: Device) -> Callable[..., 
         lockstep: bool = False,
         **options: object,
     ) -> Run:
-        gc.collect()
-        reset()
+        fresh_gpu()
         spec = f"{PROGRAMS}:{model}" if model.isidentifier() else model
         settings = CaptureSettings(
             model=spec,

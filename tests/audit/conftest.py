@@ -1,6 +1,5 @@
 """Audits in this process, on the software GPU."""
 
-import gc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,11 +12,11 @@ from imp_graphcheck.capture.recorder import Recorder
 from imp_graphcheck.capture.session import Session
 from imp_graphcheck.child.events import Event
 from imp_graphcheck.device import Device
-from imp_graphcheck.device.sim import reset
 from imp_graphcheck.record.audit import Audit
 from imp_graphcheck.record.audit_store import load_audit
 from imp_graphcheck.target import resolve
 from imp_graphcheck.target.engine import Workload
+from tests.fresh_gpu import fresh_gpu
 
 AuditOf = Callable[..., Audit]
 
@@ -27,8 +26,7 @@ def audit_of(tmp_path: Path, device: Device, events: list[Event]) -> AuditOf:
     """`audit_of(model)`: what the warm child saves of it."""
 
     def run(model: str, **options: object) -> Audit:
-        gc.collect()
-        reset()
+        fresh_gpu()
         settings = AuditSettings(
             model=model,
             pp=256,

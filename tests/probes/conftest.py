@@ -1,6 +1,5 @@
 """Sessions that have come as far as their captures: what an intervention starts from."""
 
-import gc
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +12,10 @@ from imp_graphcheck.capture.recorder import Recorder
 from imp_graphcheck.capture.session import Answers, Session
 from imp_graphcheck.capture.settings import CaptureSettings
 from imp_graphcheck.device import Device
-from imp_graphcheck.device.sim import reset
 from imp_graphcheck.probes.dead import read_captured
 from imp_graphcheck.target import Call, resolve
 from imp_graphcheck.target.engine import Workload
+from tests.fresh_gpu import fresh_gpu
 
 
 @dataclass
@@ -37,8 +36,7 @@ def ready(tmp_path: Path, device: Device) -> Callable[..., Ready]:
     """`ready("module:factory")` or `ready("qwen3-tiny", fault="...")`."""
 
     def made(model: str, *, fault: str | None = None, pp: int = 256, chunk: int = 64) -> Ready:
-        gc.collect()
-        reset()
+        fresh_gpu()
         settings = CaptureSettings(
             model=model, pp=pp, chunk=chunk, device="sim", output=str(tmp_path), fault=fault
         )

@@ -1,18 +1,17 @@
-import gc
 from typing import Any
 
 import pytest
 import torch
 
 from imp_graphcheck.device import sim
+from tests.fresh_gpu import fresh_gpu
 
 
 @pytest.fixture
 def gpu() -> sim.Gpu:
     """A fresh software GPU, as a new process would have it."""
     sim.enable()
-    gc.collect()
-    return sim.reset()
+    return fresh_gpu()
 
 
 @pytest.fixture
