@@ -1,5 +1,6 @@
 """Runs the stages in this process, on the software GPU, and hands back the record."""
 
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,6 +21,10 @@ from imp_graphcheck.record.store import load_run
 from imp_graphcheck.target import Program, resolve
 from imp_graphcheck.target.engine import Workload
 from tests.fresh_gpu import fresh_gpu
+
+# A shell that starts a job in the background lets it ignore Ctrl-C, and so would every process that the tests start.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The models here are tiny and the tests run side by side: threads inside torch would only fight over the cores.
 torch.set_num_threads(1)

@@ -2,7 +2,7 @@
 
 from imp_graphcheck.capture.recorder import StageError
 from imp_graphcheck.capture.session import Answers, Session, headline
-from imp_graphcheck.capture.settings import chosen_probes
+from imp_graphcheck.capture.settings import PROBES, chosen_probes
 from imp_graphcheck.probes.arm import run_arm
 from imp_graphcheck.probes.delay import delay
 from imp_graphcheck.probes.first_use import first_use
@@ -18,6 +18,10 @@ def run_probes(session: Session, answers: Answers) -> None:
     wanted = chosen_probes(session.settings.probe)
     if not wanted or not session.program.runner.captured:
         return
+    untried = [name for name in PROBES if name not in wanted]
+    if untried:
+        # What was not looked for is part of what a clean verdict says.
+        session.recorder.note(f"not tried: {', '.join(untried)} (--probe all)")
     if any(name in _AGAINST_REPLAYS for name in wanted):
         base = run_arm(session, answers)
         if base.error is not None:

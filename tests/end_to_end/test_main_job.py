@@ -29,6 +29,15 @@ STAGES = [
 ]
 
 
+def test_nothing_is_left_untried_when_all_is_asked_for(run: Run, tmp_path: Path) -> None:
+    size = ("--pp", "64", "--chunk", "32", "--requests", "2", "--reps", "0", "--device", "sim")
+    done = run("capture", str(CHECKPOINTS / "qwen3-tiny"), *size, "--probe", "all")
+    assert done.returncode == 0, done.stdout
+    saved = load_run(tmp_path / ".graphcheck" / "runs" / "latest")
+    assert not [note for note in saved.notes if note.startswith("not tried")]
+    assert {probe.probe for probe in saved.probes} >= {"host-state", "delay", "padding", "first-use"}
+
+
 @pytest.mark.parametrize("model", ["qwen3-tiny", "qwen3-moe-tiny"])
 def test_shipped_checkpoints_end_clean(run: Run, tmp_path: Path, model: str) -> None:
     done = run("capture", str(CHECKPOINTS / model), *SMALL)
@@ -39,6 +48,7 @@ def test_shipped_checkpoints_end_clean(run: Run, tmp_path: Path, model: str) -> 
     latest = tmp_path / ".graphcheck" / "runs" / "latest"
     saved = load_run(latest)
     assert saved.verdict == "clean"
+    assert "not tried: delay, padding, first-use (--probe all)" in saved.notes
     assert [stage.name for stage in saved.stages] == STAGES
     assert load_file(latest / "eager.safetensors").keys() == {
         f"call-{call.call:04d}/0" for call in saved.calls
