@@ -35,7 +35,7 @@ def test_nothing_is_left_untried_when_all_is_asked_for(run: Run, tmp_path: Path)
     assert done.returncode == 0, done.stdout
     saved = load_run(tmp_path / ".graphcheck" / "runs" / "latest")
     assert not [note for note in saved.notes if note.startswith("not tried")]
-    assert {probe.probe for probe in saved.probes} >= {"host-state", "delay", "padding", "first-use"}
+    assert {probe.probe for probe in saved.probes} >= {"host state", "delay", "padding", "first use"}
 
 
 @pytest.mark.parametrize("model", ["qwen3-tiny", "qwen3-moe-tiny"])
