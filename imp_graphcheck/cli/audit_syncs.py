@@ -8,9 +8,9 @@ import typer
 
 from imp_graphcheck.cli.behind_dashes import program_of
 from imp_graphcheck.cli.capture import CaptureMode, Device, DType
+from imp_graphcheck.cli.output import AuditFormat
 from imp_graphcheck.record.finding import Severity
 
-AuditFormat = Literal["table", "json", "csv", "parquet", "sarif", "html", "md"]
 Language = Literal["cpp", "python"]
 
 

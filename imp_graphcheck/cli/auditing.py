@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from imp_graphcheck.audit.judged import fails, with_baseline, with_source
 from imp_graphcheck.audit.launch import Audited, run_audit
@@ -14,7 +14,7 @@ from imp_graphcheck.audit.reading import SourceSettings, audit_source, read_sour
 from imp_graphcheck.audit.settings import AuditSettings
 from imp_graphcheck.child.listener import OnEvent
 from imp_graphcheck.cli.latest_options import latest_options
-from imp_graphcheck.cli.output import print_document, print_rendered
+from imp_graphcheck.cli.output import AuditFormat, print_document, print_rendered
 from imp_graphcheck.cli.progress import stage_progress
 from imp_graphcheck.errors import UsageError
 from imp_graphcheck.exit_codes import ExitCode
@@ -22,8 +22,6 @@ from imp_graphcheck.record.audit import Audit
 from imp_graphcheck.record.baseline import baseline_of, load_baseline, save_baseline
 from imp_graphcheck.record.finding import Severity
 from imp_graphcheck.rules import RULES
-
-AuditFormat = Literal["table", "json", "csv", "parquet", "sarif", "html", "md"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from typing import Literal
 from rich.console import Console
 
 Format = Literal["table", "json"]
+AuditFormat = Literal["table", "json", "csv", "parquet", "sarif", "html", "md"]
 
 PIPE_WIDTH = 120
 

@@ -16,11 +16,6 @@ _ALSO: dict[str, tuple[str, ...]] = {
 kernels a library takes for another size is its own affair.
 """
 
-_ALSO_OF: dict[str, tuple[str, ...]] = {"dead-pointer-array": ("GC109",)}
-"""A pinned block that is given back inside a capture leaves torch's host allocator of a card with an event of that capture.
-When its next question about it is refused, that is the first error, and nothing is captured that could point anywhere.
-"""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
@@ -75,7 +70,7 @@ def cases() -> tuple[Case, ...]:
             twin_model=ENGINE_MODEL,
             fault_option=fault.name,
             probe=getattr(fault, "probe", ""),
-            also=(*_ALSO.get(fault.code, ()), *_ALSO_OF.get(fault.name, ())),
+            also=_ALSO.get(fault.code, ()),
             lines=_lines(fault) or None,
             # A card does not tell where pinned memory was allocated.
             lines_sim_only=fault.code == "GC206",
